@@ -1,0 +1,1 @@
+export * from "./gen/sotto/v1/content_pb.js";

@@ -1,0 +1,63 @@
+/** Every limit of the protocol, in one place. PROTOCOL.md lists them; a test compares the two. */
+export const limits = {
+  /** A frame's body after login. */
+  frameBytesMax: 1024 * 1024,
+  /** A frame's body before login. */
+  frameBytesBeforeLoginMax: 8 * 1024,
+  /** A sealed message (MLS PrivateMessage). */
+  messageBytesMax: 128 * 1024,
+  /** A signed envelope. */
+  envelopeBytesMax: 256 * 1024,
+  /** Parts of an envelope above this size travel as media objects named by their hash. */
+  inlinePartBytesMax: 32 * 1024,
+  /** Devices added in one commit. */
+  addedDevicesMax: 32,
+  /** Devices in one room. */
+  roomDevicesMax: 1000,
+  /** An identity record. */
+  recordBytesMax: 8 * 1024,
+  /** Records in one directory page. */
+  directoryPageRecordsMax: 500,
+  /** Bytes of records in one directory page; the page is cut before it would be larger. */
+  directoryPageBytesMax: 512 * 1024,
+  /** A user's or room's name, in UTF-8. */
+  nameBytesMax: 64,
+  /** One-time KeyPackages kept for a device. */
+  keyPackagesMax: 100,
+  /** A device publishes new ones when fewer are left. */
+  keyPackagesLow: 25,
+  keyPackageBytesMax: 8 * 1024,
+  /** KeyPackages in one publication. */
+  keyPackagesPublishMax: 100,
+  /** A piece of a sealed media object; the last one is shorter. */
+  pieceBytes: 1024 * 1024,
+  /** A MEDIA frame's body. */
+  mediaFrameBytesMax: 256 * 1024,
+  /** A sealed media object: 64 GiB. */
+  objectBytesMax: 64 * 1024 * 1024 * 1024,
+  /** Bytes that an edge sends of one media stream beyond what the client credited. */
+  mediaCreditBytesMax: 8 * 1024 * 1024,
+  /** Media streams and uploads open at once on one connection. */
+  mediaStreamsMax: 16,
+  /** Rooms subscribed on one connection. */
+  subscriptionsMax: 2048,
+  /** Requests of one connection that are not answered yet. */
+  requestsInFlightMax: 256,
+  /** Bytes waiting to be written to one client before the edge closes with TOO_SLOW. */
+  outboxBytesMax: 4 * 1024 * 1024,
+  /** One deadline for PROXY header, TLS handshake and login. */
+  loginTimeoutMs: 10_000,
+  idleTimeoutMs: 90_000,
+  pingIntervalMs: 30_000,
+  /** Connections of one address that are not logged in. */
+  connectionsBeforeLoginPerAddressMax: 64,
+  /** Connections of one device. */
+  connectionsPerDeviceMax: 8,
+  /** Messages a device may append: a bucket of this size ... */
+  appendBurst: 4000,
+  /** ... refilled at this rate a second. */
+  appendsPerSecond: 500,
+  /** Grants kept by a server. */
+  grantsMax: 10_000,
+  inviteUsesMax: 1000,
+} as const;
