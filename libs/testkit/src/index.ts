@@ -1,5 +1,9 @@
 export { describeWithNats, describeWithRedis, serverOrSkip } from "./describe-with-server.ts";
 export { type NatsServerOptions, natsCommand, natsServer } from "./nats-server.ts";
+export { type DiskAfterPowerLoss, type PowerLossOptions, simulatePowerLoss } from "./power-loss.ts";
+export { type FileRecorder, type NodeFiles, recordFiles } from "./recorded-files.ts";
+export type { FileOperation, NodeId, Recording } from "./recording.ts";
 export { type RedisServerOptions, redisCommand, redisServer } from "./redis-server.ts";
+export { type Random, seededRandom } from "./seeded-random.ts";
 export type { ServerCommand } from "./server-command.ts";
 export type { TestServer } from "./test-servers.ts";
