@@ -1,0 +1,78 @@
+import type { Static, TObject, TProperties, TSchema } from "typebox";
+import { Value } from "typebox/value";
+import { readConfigFile } from "./config-file.ts";
+import { settingFromText } from "./setting-text.ts";
+import { StartError } from "./start-error.ts";
+
+/** Everything that is wrong with a configuration, a line each, by the variables' names. */
+export class ConfigError extends StartError {
+  override readonly name = "ConfigError";
+  override readonly code = "BAD_CONFIG";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(["The configuration is wrong:", ...problems.map((line) => `  ${line}`)].join("\n"));
+    this.problems = problems;
+  }
+}
+
+/** Environment variables by name, as in `process.env`. An empty value counts as absent. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The variable that carries each property. */
+export type VariableNames<Properties extends TProperties> = {
+  readonly [Name in keyof Properties]: string;
+};
+
+export interface ConfigDefinition<Properties extends TProperties> {
+  /**
+   * The configuration from `env`, then from the JSON file at `file` (an object of the same
+   * variable names), then from the schema's defaults. Throws one `ConfigError` that names every
+   * problem. Values are never shown, for some are secret.
+   */
+  load(env: Environment, file?: string): Static<TObject<Properties>>;
+}
+
+/**
+ * Says which settings a program has: a flat schema of strings, integers, numbers, booleans and
+ * lists of strings (comma-separated), and the variable that carries each. Only a program's
+ * `config.ts` hands in `process.env`.
+ */
+export function defineConfig<Properties extends TProperties>(
+  schema: TObject<Properties>,
+  variables: VariableNames<Properties>,
+): ConfigDefinition<Properties> {
+  const names = Object.entries<string>(variables);
+  const required: readonly string[] = schema.required ?? [];
+  return {
+    load(env, file) {
+      const problems: string[] = [];
+      const stored =
+        file === undefined ? {} : readConfigFile(file, Object.values(variables), problems);
+      const settings: Record<string, unknown> = {};
+      for (const [property, variable] of names) {
+        const wanted: TSchema = schema.properties[property as keyof Properties];
+        const text = env[variable] || stored[variable];
+        const value = text ? settingFromText(wanted, text) : defaultOf(wanted);
+        if (value !== undefined) settings[property] = value;
+        const problem = problemOf(wanted, value, required.includes(property));
+        if (problem) problems.push(`${variable} ${problem}`);
+      }
+      if (problems.length > 0) throw new ConfigError(problems);
+      return settings as Static<TObject<Properties>>;
+    },
+  };
+}
+
+function defaultOf(schema: TSchema): unknown {
+  return "default" in schema ? schema.default : undefined;
+}
+
+function problemOf(schema: TSchema, value: unknown, required: boolean): string | undefined {
+  if (value === undefined) {
+    const about = "description" in schema ? `: ${String(schema.description)}` : "";
+    return required ? `is missing${about}` : undefined;
+  }
+  const errors = Value.Errors(schema, value);
+  return errors.length > 0 ? errors.map((error) => error.message).join(", and ") : undefined;
+}
