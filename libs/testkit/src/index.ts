@@ -1,4 +1,5 @@
 export { describeWithNats, describeWithRedis, serverOrSkip } from "./describe-with-server.ts";
+export { describeWithTrace } from "./describe-with-trace.ts";
 export { type NatsServerOptions, natsCommand, natsServer } from "./nats-server.ts";
 export { type DiskAfterPowerLoss, type PowerLossOptions, simulatePowerLoss } from "./power-loss.ts";
 export { type FileRecorder, type NodeFiles, recordFiles } from "./recorded-files.ts";
@@ -7,3 +8,11 @@ export { type RedisServerOptions, redisCommand, redisServer } from "./redis-serv
 export { type Random, seededRandom } from "./seeded-random.ts";
 export type { ServerCommand } from "./server-command.ts";
 export type { TestServer } from "./test-servers.ts";
+export {
+  type FileTrace,
+  type FileTraceOptions,
+  recordProcess,
+  traceFiles,
+  traceMissing,
+} from "./trace-files.ts";
+export type { MarksOf } from "./trace-recording.ts";
