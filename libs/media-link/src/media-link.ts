@@ -25,10 +25,14 @@ export interface PutPieceRequest {
 
 export class MediaLinkError extends Error {
   override readonly name = "MediaLinkError";
-  /** OUT_OF_ORDER carries no piece: ask `status` for the next one. */
+  /**
+   * OUT_OF_ORDER carries no piece: `get_object` tells the next one. INCOMPLETE: the bytes belong to
+   * the object but have not come yet; those before them were delivered.
+   */
   readonly code:
     | "NOT_FOUND"
     | "BAD_RANGE"
+    | "INCOMPLETE"
     | "OUT_OF_ORDER"
     | "CONFLICT"
     | "TOO_LARGE"
