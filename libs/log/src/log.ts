@@ -87,7 +87,11 @@ export class LogError extends Error {
   override readonly name = "LogError";
   readonly code: LogErrorCode;
   readonly handshake: number | undefined;
-  constructor(code: LogErrorCode, message: string, options?: { handshake?: number; cause?: unknown }) {
+  constructor(
+    code: LogErrorCode,
+    message: string,
+    options?: { handshake?: number; cause?: unknown },
+  ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.handshake = options?.handshake;
