@@ -6,7 +6,7 @@ import { checkSegmentHeader, segmentHeaderBytes } from "./segment-header.ts";
 import { checkTornTail, scanSegment } from "./segment-scan.ts";
 
 export function segmentPath(folder: string, segment: number): string {
-  return `${folder}/${String(segment).padStart(10, "0")}.log`;
+  return `${folder}/${String(segment).padStart(10, "0")}.seg`;
 }
 
 /** The numbers of the folder's segments in order. Removes what a crash left half made. */
@@ -16,7 +16,7 @@ export async function listSegments(files: LogFiles, folder: string): Promise<num
     if (name.endsWith(".tmp")) await files.unlink(`${folder}/${name}`);
   }
   const numbers = names.flatMap((name) => {
-    const match = /^(\d{10})\.log$/.exec(name);
+    const match = /^(\d{10})\.seg$/.exec(name);
     return match ? [Number(match[1])] : [];
   });
   return numbers.sort((a, b) => a - b);
