@@ -1,5 +1,42 @@
+export { reconnects } from "./close-codes.ts";
+export { errorName, fromErrorMessage, retryOf, SottoError, type SottoErrorDetails, toErrorMessage } from "./errors.ts";
 export { type Frame, FrameFlag, FrameType, frameHeaderBytes } from "./frame.ts";
+export { FrameDecoder, FrameError } from "./frame-decoder.ts";
+export { encodeFrame, encodeFrameHeader } from "./frame-encoder.ts";
+export {
+  decodeClose,
+  decodeCredit,
+  decodeEvent,
+  decodeHello,
+  decodeRecord,
+  decodeRequest,
+  decodeResponse,
+  encodeCancel,
+  encodeClose,
+  encodeCredit,
+  encodeEvent,
+  encodeHello,
+  encodePing,
+  encodePong,
+  encodeRecord,
+  encodeRequest,
+  encodeResponse,
+} from "./frames.ts";
 export * from "./gen/sotto/v1/client_pb.js";
 export * from "./gen/sotto/v1/records_pb.js";
 export * from "./ids.ts";
 export { limits } from "./limits.ts";
+export { checkTitle, foldName, type UserName } from "./names.ts";
+export {
+  type ArrivalInput,
+  type AuthInput,
+  arrivalInput,
+  authInput,
+  type CertificateInput,
+  certificateInput,
+  deviceCounterInput,
+  envelopeInput,
+  grantInput,
+  tlsBinding,
+  webSocketBinding,
+} from "./signing.ts";

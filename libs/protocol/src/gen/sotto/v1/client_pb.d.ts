@@ -1239,7 +1239,8 @@ export declare type StoredMessage = Message<"sotto.v1.StoredMessage"> & {
 export declare const StoredMessageSchema: GenMessage<StoredMessage>;
 
 /**
- * ONLINE or IDLE, for this device.
+ * For this connection. ONLINE or IDLE on a quiet connection makes it seen, and is answered by a
+ * PresenceSnapshot after the response; OFFLINE makes it quiet again.
  *
  * @generated from message sotto.v1.SetPresence
  */

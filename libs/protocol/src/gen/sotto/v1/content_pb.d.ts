@@ -48,7 +48,7 @@ export declare type Content = Message<"sotto.v1.Content"> & {
   senderSequence: bigint;
 
   /**
-   * SHA-256 of the sealed bytes of this device's message before this one; empty for the first.
+   * SHA-256 of this device's Content before this one in this room; empty for the first.
    *
    * @generated from field: bytes previous_sha256 = 6;
    */

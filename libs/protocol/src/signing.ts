@@ -1,0 +1,113 @@
+/**
+ * The byte strings that keys of this protocol sign. Each begins with `sotto-<purpose>-v1` and a zero
+ * byte, so that a signature made for one purpose is never good for another.
+ */
+const encoder = new TextEncoder();
+
+function signed(purpose: string, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const prefix = encoder.encode(`sotto-${purpose}-v1\0`);
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, prefix.length));
+  whole.set(prefix);
+  let at = prefix.length;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function sized(what: string, bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length !== length) throw new RangeError(`${what} has ${bytes.length} bytes, not ${length}`);
+  return bytes;
+}
+
+function u64(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  return bytes;
+}
+
+export interface AuthInput {
+  readonly serverKey: Uint8Array;
+  readonly serverNonce: Uint8Array;
+  readonly clientNonce: Uint8Array;
+  readonly device: Uint8Array;
+  /** From `tlsBinding` or `webSocketBinding`. */
+  readonly binding: Uint8Array;
+}
+
+/** What a device's login key signs. Throws `RangeError` where a part has another length. */
+export function authInput(input: AuthInput): Uint8Array<ArrayBuffer> {
+  return signed(
+    "auth",
+    sized("serverKey", input.serverKey, 32),
+    sized("serverNonce", input.serverNonce, 32),
+    sized("clientNonce", input.clientNonce, 32),
+    sized("device", input.device, 16),
+    input.binding,
+  );
+}
+
+/** Binds a login to its TLS channel by exported keying material (RFC 9266). */
+export function tlsBinding(exporter: Uint8Array): Uint8Array<ArrayBuffer> {
+  const binding = new Uint8Array(33);
+  binding[0] = 1;
+  binding.set(sized("exporter", exporter, 32), 1);
+  return binding;
+}
+
+/** Binds a login over WebSocket to the page's origin: browsers show no more of the channel. */
+export function webSocketBinding(origin: string): Uint8Array<ArrayBuffer> {
+  const text = encoder.encode(origin);
+  const binding = new Uint8Array(3 + text.length);
+  binding[0] = 2;
+  new DataView(binding.buffer).setUint16(1, text.length);
+  binding.set(text, 3);
+  return binding;
+}
+
+export interface CertificateInput {
+  readonly spkiSha256: Uint8Array;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** What the server identity key signs to vouch for a certificate's public key. */
+export function certificateInput(input: CertificateInput): Uint8Array<ArrayBuffer> {
+  return signed("cert", sized("spkiSha256", input.spkiSha256, 32), u64(input.notBeforeMs), u64(input.notAfterMs));
+}
+
+/** What the committer's signing key signs: the envelope's exact bytes. */
+export function envelopeInput(envelope: Uint8Array): Uint8Array<ArrayBuffer> {
+  return signed("envelope", envelope);
+}
+
+/** What the inviter's signing key signs: the grant's exact bytes. */
+export function grantInput(grant: Uint8Array): Uint8Array<ArrayBuffer> {
+  return signed("grant", grant);
+}
+
+export interface ArrivalInput {
+  readonly user: Uint8Array;
+  readonly device: Uint8Array;
+  /** The device's signing key. */
+  readonly sign: Uint8Array;
+  /** The device's MLS leaf key. */
+  readonly mls: Uint8Array;
+}
+
+/** What the key of an invite signs for a newcomer. */
+export function arrivalInput(input: ArrivalInput): Uint8Array<ArrayBuffer> {
+  return signed(
+    "arrival",
+    sized("user", input.user, 16),
+    sized("device", input.device, 16),
+    sized("sign", input.sign, 32),
+    sized("mls", input.mls, 32),
+  );
+}
+
+/** What a new device signs to accept the record that adds it: the payload's SHA-256. */
+export function deviceCounterInput(payloadSha256: Uint8Array): Uint8Array<ArrayBuffer> {
+  return signed("device", sized("payloadSha256", payloadSha256, 32));
+}
