@@ -36,7 +36,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     await server.close();
     throw new StartError(`cannot listen on ${host}:${options.port} for the admin port`, { cause });
   }
-  const port = server.addresses()[0]?.port ?? options.port;
+  const address = server.server.address();
+  const port = typeof address === "object" && address ? address.port : options.port;
   options.logger.info("admin port is open", { host, port });
   return { host, port, [Symbol.asyncDispose]: () => server.close() };
 }

@@ -1,4 +1,4 @@
-import type { Static, TObject, TProperties, TSchema } from "typebox";
+import { type Static, type TObject, type TProperties, type TSchema, Type } from "typebox";
 import { Value } from "typebox/value";
 import { readConfigFile } from "./config-file.ts";
 import { settingFromText } from "./setting-text.ts";
@@ -42,20 +42,20 @@ export function defineConfig<Properties extends TProperties>(
   schema: TObject<Properties>,
   variables: VariableNames<Properties>,
 ): ConfigDefinition<Properties> {
-  const names = Object.entries<string>(variables);
-  const required: readonly string[] = schema.required ?? [];
+  const properties = Object.entries<TSchema>(schema.properties);
+  const variableOf: Readonly<Record<string, string>> = variables;
   return {
     load(env, file) {
       const problems: string[] = [];
-      const stored =
-        file === undefined ? {} : readConfigFile(file, Object.values(variables), problems);
+      const known = Object.values(variableOf);
+      const stored = file === undefined ? {} : readConfigFile(file, known, problems);
       const settings: Record<string, unknown> = {};
-      for (const [property, variable] of names) {
-        const wanted: TSchema = schema.properties[property as keyof Properties];
+      for (const [property, wanted] of properties) {
+        const variable = variableOf[property] ?? property;
         const text = env[variable] || stored[variable];
         const value = text ? settingFromText(wanted, text) : defaultOf(wanted);
         if (value !== undefined) settings[property] = value;
-        const problem = problemOf(wanted, value, required.includes(property));
+        const problem = problemOf(wanted, value);
         if (problem) problems.push(`${variable} ${problem}`);
       }
       if (problems.length > 0) throw new ConfigError(problems);
@@ -68,10 +68,10 @@ function defaultOf(schema: TSchema): unknown {
   return "default" in schema ? schema.default : undefined;
 }
 
-function problemOf(schema: TSchema, value: unknown, required: boolean): string | undefined {
+function problemOf(schema: TSchema, value: unknown): string | undefined {
   if (value === undefined) {
-    const about = "description" in schema ? `: ${String(schema.description)}` : "";
-    return required ? `is missing${about}` : undefined;
+    if (Type.IsOptional(schema)) return undefined;
+    return "description" in schema ? `is missing: ${String(schema.description)}` : "is missing";
   }
   const errors = Value.Errors(schema, value);
   return errors.length > 0 ? errors.map((error) => error.message).join(", and ") : undefined;
