@@ -78,7 +78,8 @@ export async function* followBatches(
         attempts = 0;
         yield records;
       }
-      isBehind = records.length === readRecords;
+      // An answer may be cut by its size, so only an empty one tells the end.
+      isBehind = records.length > 0;
       if (!isBehind && cursor < announced && attempts < announcedRetries) {
         attempts++;
         isBehind = true;
