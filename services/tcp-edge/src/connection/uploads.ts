@@ -1,0 +1,78 @@
+import type { MediaLink } from "@sotto/media-link";
+import { ErrorCode, type ObjectId, type RoomId, SottoError } from "@sotto/protocol";
+import type { ByteBudget } from "../byte-budget.ts";
+
+export interface UploadRequest {
+  readonly room: RoomId;
+  readonly object: ObjectId;
+  readonly piece: number;
+  readonly bytes: number;
+  /** Rejects where the device may not write to the object. */
+  readonly allowed: Promise<unknown>;
+}
+
+interface PieceUpload extends UploadRequest {
+  readonly buffer: Buffer;
+  readonly abort: AbortController;
+  filled: number;
+}
+
+/**
+ * The pieces that one connection is uploading: each is gathered whole, then handed to the media
+ * service. The memory of all connections' pieces comes from one budget.
+ */
+export class Uploads {
+  readonly #link: MediaLink;
+  readonly #budget: ByteBudget;
+  readonly #uploads = new Map<number, PieceUpload>();
+
+  constructor(link: MediaLink, budget: ByteBudget) {
+    this.#link = link;
+    this.#budget = budget;
+  }
+
+  /** Makes room for a piece. Throws BUSY where this edge holds too many already. */
+  begin(stream: number, request: UploadRequest): void {
+    request.allowed.catch(() => undefined);
+    if (!this.#budget.take(request.bytes)) {
+      throw new SottoError(ErrorCode.BUSY, "too many pieces are being uploaded");
+    }
+    const buffer = Buffer.allocUnsafeSlow(request.bytes);
+    this.#uploads.set(stream, { ...request, buffer, abort: new AbortController(), filled: 0 });
+  }
+
+  /** Copies bytes into the piece; the session made sure that they fit. */
+  fill(stream: number, bytes: Uint8Array): void {
+    const upload = this.#uploads.get(stream);
+    if (!upload) return;
+    upload.buffer.set(bytes, upload.filled);
+    upload.filled += bytes.length;
+  }
+
+  /** Hands the piece on. Resolves when it is durable, with the number of durable pieces. */
+  async finish(stream: number): Promise<number> {
+    const upload = this.#uploads.get(stream);
+    if (!upload) throw new SottoError(ErrorCode.BAD_REQUEST, "there is no such upload");
+    try {
+      await upload.allowed;
+      const { room, object, piece, buffer: data, abort } = upload;
+      const stored = await this.#link.putPiece({ room, object, piece, data }, abort.signal);
+      return stored.piecesDurable;
+    } finally {
+      if (this.#uploads.get(stream) === upload) this.drop(stream);
+    }
+  }
+
+  /** Forgets an upload; what the media service is doing with it is called off. */
+  drop(stream: number): void {
+    const upload = this.#uploads.get(stream);
+    if (!upload) return;
+    this.#uploads.delete(stream);
+    upload.abort.abort();
+    this.#budget.give(upload.bytes);
+  }
+
+  dropAll(): void {
+    for (const stream of [...this.#uploads.keys()]) this.drop(stream);
+  }
+}

@@ -1,0 +1,43 @@
+import type { Clock, Timer } from "@sotto/clock";
+
+/**
+ * A connection that is not logged in yet: one deadline covers its PROXY header, TLS handshake and
+ * login, and it counts against its address until one of them ends.
+ */
+export class Arrival {
+  readonly address: string;
+  readonly #deadline: Timer;
+  readonly #release: () => void;
+  #expired: () => void;
+
+  constructor(options: {
+    readonly address: string;
+    readonly deadline: (expired: () => void) => Timer;
+    readonly release: () => void;
+    /** What to do at the deadline, until `whenExpired` says better. */
+    readonly expired: () => void;
+  }) {
+    this.address = options.address;
+    this.#release = options.release;
+    this.#expired = options.expired;
+    this.#deadline = options.deadline(() => this.#expired());
+  }
+
+  /** Replaces what happens at the deadline. */
+  whenExpired(expired: () => void): void {
+    this.#expired = expired;
+  }
+
+  /** The connection logged in or ended: no deadline any more, and the address is relieved. Idempotent. */
+  settle(): void {
+    this.#deadline.cancel();
+    this.#release();
+  }
+}
+
+/** The deadline of a connection accepted now. */
+export function loginDeadline(clock: Clock, timeoutMs: number): (expired: () => void) => Timer {
+  const startedMs = clock.monotonic();
+  return (expired) =>
+    clock.after(Math.max(0, timeoutMs - (clock.monotonic() - startedMs)), expired);
+}

@@ -1,0 +1,110 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import type { Bus, BusSubscription } from "@sotto/bus";
+import {
+  type ConfirmResponse,
+  DirectoryHintSchema,
+  GrantsHintSchema,
+  RosterChangeSchema,
+  type RosterChange as RosterHint,
+  subjects,
+} from "@sotto/interservice";
+import {
+  CloseCode,
+  fromHex,
+  parseDeviceId,
+  parseRoomId,
+  parseUserId,
+  toSafeNumber,
+} from "@sotto/protocol";
+import type { ConnectedDevices } from "../connection/connected-devices.ts";
+import type { Connection } from "../connection/connection.ts";
+import { eventFrame } from "../connection/frames.ts";
+import type { Rooms } from "./rooms.ts";
+import type { Rosters } from "./rosters.ts";
+
+export interface HintsOptions {
+  readonly bus: Bus;
+  readonly rosters: Rosters;
+  readonly rooms: Rooms;
+  readonly devices: ConnectedDevices;
+  readonly connections: Iterable<Connection>;
+}
+
+/**
+ * What the keyserver says has changed, whether by a hint at once or by a confirmation at the
+ * latest: rosters to ask for, devices to cut off, a directory that grew, grants to look at.
+ */
+export class Hints implements AsyncDisposable {
+  readonly #options: HintsOptions;
+  #directorySize = 0n;
+  #heard: BusSubscription[] = [];
+
+  private constructor(options: HintsOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: HintsOptions): Promise<Hints> {
+    const { bus } = options;
+    const hints = new Hints(options);
+    hints.#heard = [
+      await bus.subscribe(subjects.hintRoster, ({ data }) =>
+        hints.#rosterChanged(fromBinary(RosterChangeSchema, data)),
+      ),
+      await bus.subscribe(subjects.hintDirectory, ({ data }) => {
+        const hint = fromBinary(DirectoryHintSchema, data);
+        hints.#directoryGrew(hint.size, hint.revokedDevices);
+      }),
+      await bus.subscribe(subjects.hintGrants, ({ data }) =>
+        hints.#grantsChanged(fromBinary(GrantsHintSchema, data).rooms),
+      ),
+    ];
+    return hints;
+  }
+
+  /** A confirmation came: what its hints may have failed to tell. */
+  confirmed(response: ConfirmResponse): void {
+    this.#directoryGrew(response.directorySize, response.revokedDevices);
+    if (response.reset) void this.#options.rosters.reload().catch(() => undefined);
+    for (const change of response.changes) this.#rosterChanged(change);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#heard.map((subscription) => subscription[Symbol.asyncDispose]()));
+  }
+
+  #rosterChanged(change: RosterHint): void {
+    const { rosters, rooms } = this.#options;
+    const room = parseRoomId(change.room);
+    const known = rosters.get(room);
+    const concernsSomebody =
+      known !== undefined || change.users.some((user) => rosters.isLocal(parseUserId(user)));
+    if (!concernsSomebody) return;
+    const handshake = toSafeNumber(change.handshake);
+    if ((known?.foldedTo ?? -1) >= handshake) return;
+    if (rooms.isRead(room)) return rooms.expect(room, handshake);
+    void rosters.refresh(room).catch(() => undefined);
+  }
+
+  #directoryGrew(size: bigint, revoked: readonly Uint8Array[]): void {
+    for (const bytes of revoked) {
+      for (const connection of [...this.#options.devices.ofDevice(parseDeviceId(bytes))]) {
+        connection.end(CloseCode.DEVICE_REVOKED, "this device was revoked");
+      }
+    }
+    if (size <= this.#directorySize) return;
+    this.#directorySize = size;
+    const frame = eventFrame({ case: "directoryGrew", value: { size } });
+    for (const connection of this.#options.connections) connection.tell(frame);
+  }
+
+  #grantsChanged(rooms: readonly Uint8Array[]): void {
+    const { rosters, devices } = this.#options;
+    for (const bytes of rooms) {
+      const room = parseRoomId(bytes);
+      const frame = eventFrame({ case: "grantsChanged", value: { rooms: [fromHex(room)] } });
+      for (const user of rosters.usersOf(room)) {
+        for (const connection of devices.ofUser(user)) connection.tell(frame);
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { RoomRecord } from "./room-record.ts";
+
+export interface RecentRecordsOptions {
+  /** Records after this sequence are, or will be, in here. */
+  readonly floor: number;
+  readonly recordsMax: number;
+  readonly bytesMax: number;
+}
+
+/**
+ * The last records of a room that went by, so that a reader who has nearly caught up can step over
+ * to the live ones without a gap, however fast they come. Over a bound the oldest go.
+ */
+export class RecentRecords {
+  readonly #recordsMax: number;
+  readonly #bytesMax: number;
+  #records: RoomRecord[] = [];
+  /** Where the oldest one is. */
+  #first = 0;
+  #bytes = 0;
+  #floor: number;
+
+  constructor(options: RecentRecordsOptions) {
+    this.#floor = options.floor;
+    this.#recordsMax = options.recordsMax;
+    this.#bytesMax = options.bytesMax;
+  }
+
+  add(record: RoomRecord): void {
+    this.#records.push(record);
+    this.#bytes += record.frame.length;
+    while (this.#records.length - this.#first > this.#recordsMax || this.#bytes > this.#bytesMax) {
+      const oldest = this.#records[this.#first];
+      if (!oldest) break;
+      this.#first += 1;
+      this.#bytes -= oldest.frame.length;
+      this.#floor = oldest.sequence;
+    }
+    if (this.#first > this.#recordsMax) {
+      this.#records = this.#records.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+
+  /** All records after `sequence`; undefined where some of them have gone already. */
+  after(sequence: number): readonly RoomRecord[] | undefined {
+    if (sequence < this.#floor) return undefined;
+    const live = this.#records.slice(this.#first);
+    return live.filter((record) => record.sequence > sequence);
+  }
+}

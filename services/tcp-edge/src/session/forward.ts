@@ -1,0 +1,32 @@
+import { type Commit, ErrorCode, type Request } from "@sotto/protocol";
+import { refuse } from "./answer.ts";
+import type { Effect } from "./effect.ts";
+import type { Session } from "./session.ts";
+import { roomOf } from "./wire-values.ts";
+
+/** What the keyserver answers; it knows the caller from the call. */
+export function forwardToKeyserver(stream: number, request: Request): Effect[] {
+  return [{ kind: "forward", service: "keyserver", stream, request, room: undefined }];
+}
+
+/** What the media service answers, for members of the room only. */
+export function forwardToMedia(
+  session: Session,
+  stream: number,
+  request: Request,
+  roomBytes: Uint8Array,
+): Effect[] {
+  const room = roomOf(roomBytes);
+  if (room === undefined) {
+    return refuse(session, stream, ErrorCode.BAD_REQUEST, "the room is malformed");
+  }
+  return [{ kind: "forward", service: "media", stream, request, room }];
+}
+
+/** A handshake record: the keyserver is their only writer. */
+export function commit(session: Session, stream: number, request: Request, body: Commit): Effect[] {
+  if (body.envelope.length > session.limits.envelopeBytesMax) {
+    return refuse(session, stream, ErrorCode.TOO_LARGE, "the envelope is too large");
+  }
+  return forwardToKeyserver(stream, request);
+}
