@@ -1,0 +1,91 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  arrivalInput,
+  type DeviceId,
+  fromHex,
+  GrantSchema,
+  grantInput,
+  parseDeviceId,
+  parseRoomId,
+  parseUserId,
+  type RoomId,
+  SignedGrantSchema,
+  toSafeNumber,
+  type UserId,
+} from "@sotto/protocol";
+import type { DirectoryUser } from "./directory.ts";
+import { type Signer, verifyEd25519 } from "./ed25519.ts";
+import type { LeafName } from "./envelope.ts";
+
+/** What an inviter grants to whoever arrives with an invite. */
+export interface RoomGrant {
+  readonly inviter: LeafName;
+  /** The invite's Ed25519 public key. */
+  readonly inviteKey: Uint8Array;
+  readonly rooms: readonly RoomId[];
+  /** Wall time, ms; 0 never. */
+  readonly expiresAt: number;
+}
+
+/** Encodes and signs a grant with the inviter's signing key. */
+export async function createGrant(grant: RoomGrant, signer: Signer): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = toBinary(
+    GrantSchema,
+    create(GrantSchema, {
+      version: 1,
+      inviter: { user: fromHex(grant.inviter.user), device: fromHex(grant.inviter.device) },
+      inviteKey: grant.inviteKey,
+      rooms: grant.rooms.map((room) => fromHex(room)),
+      expiresAtMs: BigInt(grant.expiresAt),
+    }),
+  );
+  const signature = await signer.sign(grantInput(bytes));
+  return toBinary(SignedGrantSchema, create(SignedGrantSchema, { grant: bytes, signature }));
+}
+
+/** The grant in encoded form, its signature not looked at; `undefined` where it cannot be read. */
+export function decodeGrant(bytes: Uint8Array): RoomGrant | undefined {
+  try {
+    const message = fromBinary(GrantSchema, fromBinary(SignedGrantSchema, bytes).grant);
+    if (message.version !== 1 || !message.inviter || message.inviteKey.length !== 32) return undefined;
+    return {
+      inviter: { user: parseUserId(message.inviter.user), device: parseDeviceId(message.inviter.device) },
+      inviteKey: message.inviteKey,
+      rooms: message.rooms.map((room) => parseRoomId(room)),
+      expiresAt: toSafeNumber(message.expiresAtMs),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The grant where its inviter's key, found by `keyOf`, has signed it; otherwise `undefined`. */
+export async function verifyGrant(
+  bytes: Uint8Array,
+  keyOf: (device: DeviceId, user: UserId) => Uint8Array | undefined,
+): Promise<RoomGrant | undefined> {
+  const grant = decodeGrant(bytes);
+  const key = grant && keyOf(grant.inviter.device, grant.inviter.user);
+  if (!key) return undefined;
+  const signed = fromBinary(SignedGrantSchema, bytes);
+  return (await verifyEd25519(key, grantInput(signed.grant), signed.signature)) ? grant : undefined;
+}
+
+/** A newcomer's proof that it holds the invite. */
+export async function arrivalProof(
+  inviteKey: Signer,
+  newcomer: { readonly user: UserId; readonly device: DeviceId; readonly sign: Uint8Array; readonly mls: Uint8Array },
+): Promise<Uint8Array> {
+  const { user, device, sign, mls } = newcomer;
+  return await inviteKey.sign(arrivalInput({ user: fromHex(user), device: fromHex(device), sign, mls }));
+}
+
+/**
+ * True where the person came with the invite of the grant, before it expired by the record's own time. The
+ * proof itself was verified when the directory took the record in.
+ */
+export function arrivedWith(person: DirectoryUser, createdAt: number, grant: RoomGrant): boolean {
+  const { key } = person.invite;
+  const same = key.length === grant.inviteKey.length && key.every((byte, i) => byte === grant.inviteKey[i]);
+  return same && (grant.expiresAt === 0 || createdAt <= grant.expiresAt);
+}
