@@ -46,13 +46,24 @@ export class FolderEntries {
   }
 
   #settle(isCovered: (change: Change) => boolean): void {
+    // What a covered name went through before is settled with it.
+    const settledAt = new Map<string, number>();
+    for (const change of this.#pending) {
+      if (!isCovered(change)) continue;
+      for (const name of namesOf(change)) settledAt.set(name, change.index);
+    }
     const rest: Change[] = [];
     for (const change of this.#pending) {
-      if (isCovered(change)) apply(change, this.#certain);
+      const isSettled = namesOf(change).some((name) => change.index <= (settledAt.get(name) ?? -1));
+      if (isSettled) apply(change, this.#certain);
       else rest.push(change);
     }
     this.#pending = rest;
   }
+}
+
+function namesOf(change: Change): string[] {
+  return [change.name, change.removed].filter((name) => name !== undefined);
 }
 
 function apply(change: Change, names: Map<string, NodeId>): void {

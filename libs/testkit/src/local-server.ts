@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServerCommand } from "./server-command.ts";
@@ -43,7 +44,8 @@ export async function startLocal(
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exit = once(child, "exit");
-    child.kill(signal);
+    if (under.length > 0) signalChildren(child.pid ?? 0, signal);
+    else child.kill(signal);
     await exit;
   };
   for (let attempt = 0; attempt < 400; attempt++) {
@@ -59,6 +61,12 @@ export async function startLocal(
   }
   await end("SIGKILL");
   throw new Error(`${file} did not start: ${said.trim()}`);
+}
+
+/** A tracer that gets a signal lets go of the server, so the server gets it instead. */
+function signalChildren(pid: number, signal: NodeJS.Signals): void {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+  for (const child of children) if (child !== "") process.kill(Number(child), signal);
 }
 
 async function answers(port: number): Promise<boolean> {
