@@ -88,13 +88,12 @@ export async function* followBatches(
       continue;
     }
     const { records, overflowed } = inbox.take();
-    const fitting = fittingPrefix(records, cursor);
-    announced = records.at(-1)?.sequence ?? announced;
+    const { fresh, isWhole } = fittingPrefix(records, cursor);
+    for (const { sequence } of records) announced = Math.max(announced, sequence);
     attempts = 0;
-    const fresh = fitting.filter((record) => record.sequence > cursor);
     cursor = fresh.at(-1)?.sequence ?? cursor;
     if (fresh.length > 0) yield fresh;
-    isBehind = overflowed || fitting.length < records.length;
+    isBehind = overflowed || !isWhole;
     if (isBehind || records.length > 0) continue;
     if (headCheck.isDue()) {
       const head = await retry(() => log.head(topic));
@@ -105,22 +104,28 @@ export async function* followBatches(
 }
 
 /**
- * The records before which nothing is missing, given that all up to `cursor` are there. A message
+ * The new records before which nothing is missing, given that all up to `cursor` are there. A message
  * tells its predecessor and the handshake record before it. A handshake record tells nothing of
  * the messages before it, so only an adjacent one is sure.
  */
-function fittingPrefix(records: readonly LogRecord[], cursor: number): readonly LogRecord[] {
+function fittingPrefix(
+  records: readonly LogRecord[],
+  cursor: number,
+): { readonly fresh: readonly LogRecord[]; readonly isWhole: boolean } {
+  const fresh: LogRecord[] = [];
   let reached = cursor;
-  for (const [index, record] of records.entries()) {
+  for (const record of records) {
+    // Delivered already, by a read or by an earlier announcement.
     if (record.sequence <= reached) continue;
     const fits =
       record.kind === "m"
         ? record.previous <= reached && record.handshake <= reached
         : record.sequence === reached + 1;
-    if (!fits) return records.slice(0, index);
+    if (!fits) return { fresh, isWhole: false };
+    fresh.push(record);
     reached = record.sequence;
   }
-  return records;
+  return { fresh, isWhole: true };
 }
 
 async function untilAvailable<T>(

@@ -14,6 +14,8 @@ export interface NatsServerOptions {
   readonly syncInterval?: string;
   /** Where JetStream stores. Given, the server runs as a process of this machine and the folder is left. */
   readonly storeFolder?: string;
+  /** The port, so that a server can come back where another was. Needs `storeFolder`. */
+  readonly port?: number;
   /** A program and its arguments to run the server under, such as `strace`. Needs `storeFolder`. */
   readonly under?: readonly string[];
 }
@@ -69,7 +71,7 @@ async function startProcess(
 ): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), "sotto-nats-"));
   const store = options.storeFolder ?? join(folder, "store");
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const file = join(folder, "nats.conf");
   await writeFile(file, natsConfig(options, "127.0.0.1", port, store));
   const server = await startLocal(command, ["--config", file], port, options.under);
