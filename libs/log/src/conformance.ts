@@ -256,7 +256,8 @@ export function describeLog(name: string, open: () => Promise<LogUnderTest>): vo
       expect(await under.log.head(gone.topic)).toMatchObject({ last: 0, handshake: 0, message: 0 });
       const texts = (await read(under.log, kept.topic)).map(textOf);
       expect(texts).toEqual(["kept 0", "kept 1", "kept 2", "kept 3", "kept 4"]);
-      const topics = await Array.fromAsync(under.log.topics());
+      const topics: Topic[] = [];
+      for await (const topic of under.log.topics()) topics.push(topic);
       expect(topics).toContain(kept.topic);
       expect(topics).not.toContain(gone.topic);
       const fresh = await under.log.append(gone.request("m", "fresh", { expectHandshake: 0 }));

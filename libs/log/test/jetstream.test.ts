@@ -93,7 +93,9 @@ await describeWithNats("the JetStream log", (url) => {
     await using log = await openJetStreamLog({ server: connection, clock, name, streams: 1 });
     const batches = new Set<string>();
     connection.subscribe(`${name}.live.>`, {
-      callback: (_error, message) => batches.add(message.headers?.get("Nats-Batch-Id") ?? ""),
+      callback: (_error, message) => {
+        batches.add(message.headers?.get("Nats-Batch-Id") ?? "");
+      },
     });
     const all = Array.from({ length: 50 }, (_, index) => log.append(request(`${index}`)));
     const sequences = (await Promise.all(all)).map(({ position }) => position.sequence);

@@ -137,6 +137,11 @@ for (const call of ["write", "datasync"] as const) {
     for (const one of both)
       expect(one).toMatchObject({ status: "rejected", reason: { code: "FULL" } });
     expect(await texts(log)).toEqual(["kept"]);
+    // A crash now must not bring a refused record to life.
+    await using copy = await temporaryFolder();
+    await cp(folder.path, copy.path, { recursive: true });
+    await using afterCrash = await openSegmentLog({ folder: copy.path, clock });
+    expect(await texts(afterCrash)).toEqual(["kept"]);
     failWith();
     expect((await log.append(refused)).duplicate).toBe(false);
     await log[Symbol.asyncDispose]();
@@ -227,6 +232,22 @@ test("more segments are read than files are kept open", async () => {
   for (let n = 0; n < 30; n++) await log.append(message(`${n}`));
   const reads = await Promise.all(Array.from({ length: 5 }, () => texts(log)));
   for (const read of reads) expect(read).toEqual(Array.from({ length: 30 }, (_, n) => `${n}`));
+});
+
+test("one answer is bounded in bytes, and reading on gives the rest", async () => {
+  await using folder = await temporaryFolder();
+  await using log = await openSegmentLog({ folder: folder.path, clock: new ManualClock() });
+  const large = Buffer.alloc(1024 * 1024, 1);
+  for (let n = 0; n < 12; n++) await log.append({ ...message(""), data: large });
+  const sizes: number[] = [];
+  let after = 0;
+  for (;;) {
+    const records = await log.read({ topic, after, limit: 1000 });
+    if (records.length === 0) break;
+    sizes.push(records.length);
+    after = records.at(-1)?.sequence ?? 0;
+  }
+  expect(sizes).toEqual([7, 5]);
 });
 
 test("a newer format is refused with a clear line", async () => {

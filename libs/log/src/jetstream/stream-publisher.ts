@@ -66,9 +66,19 @@ export class StreamPublisher {
       const batch = this.#takeBatch();
       if (batch.length > 1 && (await this.#publishBatch(batch))) continue;
       // In flight one at a time: a later one must not overtake one that is refused.
-      for (const { request, settle } of batch) settle(await this.#publishOne(request));
+      for (const { request, settle } of batch) {
+        const outcome = await this.#publishOne(request);
+        settle(outcome);
+        if (isUnanswered(outcome)) this.#giveUp(outcome);
+      }
     }
     this.#publishing = undefined;
+  }
+
+  /** While the server does not answer, what waits would wait for one time-out after another. */
+  #giveUp(error: LogError): void {
+    for (const { settle } of this.#waiting) settle(error);
+    this.#waiting = [];
   }
 
   /** One handshake record, or the messages up to the next one. */
@@ -108,9 +118,9 @@ export class StreamPublisher {
       }
     }
     if (answer instanceof LogError) {
-      // Nobody knows whether it stands; publishing again would only wait once more.
-      if (answer.code !== "UNAVAILABLE" || isRefusal(answer)) return false;
+      if (!isUnanswered(answer)) return false;
       for (const { settle } of batch) settle(answer);
+      this.#giveUp(answer);
       return true;
     }
     if (answer.seq === undefined || answer.count !== batch.length) return false;
@@ -160,6 +170,8 @@ export class StreamPublisher {
 /** The cause of an error that the server answered: nothing was stored. */
 class Refusal extends Error {}
 
-function isRefusal(error: LogError): boolean {
-  return error.cause instanceof Refusal;
+/** Nobody knows whether the record stands. */
+function isUnanswered(outcome: Published | LogError): outcome is LogError {
+  if (!(outcome instanceof LogError) || outcome.code !== "UNAVAILABLE") return false;
+  return !(outcome.cause instanceof Refusal);
 }

@@ -54,8 +54,8 @@ export function encodeRecord(record: StoredRecord, into: Buffer, offset: number)
   into.writeDoubleLE(record.atMs, offset + 24);
   into.writeDoubleLE(record.previous, offset + 32);
   into.writeDoubleLE(record.handshake, offset + 40);
-  into.latin1Write(record.topic, topicAt);
-  into.latin1Write(record.key, keyAt);
+  into.write(record.topic, topicAt, "latin1");
+  into.write(record.key, keyAt, "latin1");
   into.set(record.data, dataAt);
   into.writeUInt32LE(crc32(into.subarray(offset + prefixBytes, end)), offset + 4);
   return end;
@@ -84,8 +84,8 @@ export function decodeRecord(from: Buffer, offset: number, end: number): StoredR
     atMs: from.readDoubleLE(offset + 24),
     previous: from.readDoubleLE(offset + 32),
     handshake: from.readDoubleLE(offset + 40),
-    topic: from.latin1Slice(topicAt, keyAt),
-    key: from.latin1Slice(keyAt, dataAt),
+    topic: from.toString("latin1", topicAt, keyAt),
+    key: from.toString("latin1", keyAt, dataAt),
     data: from.subarray(dataAt, end),
   };
 }

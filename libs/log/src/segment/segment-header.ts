@@ -12,16 +12,16 @@ const magic = "SOTTOLOG";
 
 export function encodeSegmentHeader(incarnation: Incarnation): Buffer {
   const header = Buffer.alloc(segmentHeaderBytes);
-  header.latin1Write(magic, 0);
+  header.write(magic, 0, "latin1");
   header.writeUInt32LE(formatVersion, 8);
-  header.hexWrite(incarnation, 12);
+  header.write(incarnation, 12, "hex");
   header.writeUInt32LE(crc32(header.subarray(0, 28)), 28);
   return header;
 }
 
 /** Throws `LogError` where the segment is of a newer format, of another log, or no segment. */
 export function checkSegmentHeader(segment: Buffer, name: string, incarnation: Incarnation): void {
-  if (segment.length < segmentHeaderBytes || segment.latin1Slice(0, 8) !== magic) {
+  if (segment.length < segmentHeaderBytes || segment.toString("latin1", 0, 8) !== magic) {
     throw new LogError("CORRUPT", `${name} is not a log segment`);
   }
   const version = segment.readUInt32LE(8);
@@ -32,7 +32,7 @@ export function checkSegmentHeader(segment: Buffer, name: string, incarnation: I
   if (segment.readUInt32LE(28) !== crc32(segment.subarray(0, 28))) {
     throw new LogError("CORRUPT", `${name} has a damaged header`);
   }
-  if (segment.hexSlice(12, 28) !== incarnation) {
+  if (segment.toString("hex", 12, 28) !== incarnation) {
     throw new LogError("CORRUPT", `${name} belongs to another log`);
   }
 }

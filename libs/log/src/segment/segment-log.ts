@@ -55,6 +55,9 @@ interface Waiting {
 /** What a waiting append holds beside its data: the request, the promise, the encoded header. */
 const overheadBytes = 512;
 
+/** Bytes of records in one answer; the caller reads on from its last record. */
+const answerBytesMax = 8 * 1024 * 1024;
+
 /** The embedded `Log`: one writer that lets many appends share each sync. */
 export class SegmentLog implements Log {
   readonly #opened: OpenedSegments;
@@ -105,7 +108,7 @@ export class SegmentLog implements Log {
     }
     const limit = Math.min(Math.max(request.limit, 1), readRecordsMax);
     return this.#gate.read(() => {
-      const entries = this.#state.topics.get(topic)?.after(after, limit) ?? [];
+      const entries = this.#state.topics.get(topic)?.after(after, limit, answerBytesMax) ?? [];
       return this.#reader.read(topic, entries);
     });
   }

@@ -31,12 +31,15 @@ export class TopicIndex {
     else this.message = entry.sequence;
   }
 
-  /** Entries after `sequence`, at most `limit`. */
-  after(sequence: number, limit: number): IndexEntry[] {
-    const first = this.#firstAfter(sequence);
+  /** Entries after `sequence`: at most `limit`, and of `bytesMax` together, but at least one. */
+  after(sequence: number, limit: number, bytesMax: number): IndexEntry[] {
     const entries: IndexEntry[] = [];
-    for (let at = first; at < this.#count && entries.length < limit; at++) {
-      entries.push(this.#entry(at));
+    let bytes = 0;
+    for (let at = this.#firstAfter(sequence); at < this.#count && entries.length < limit; at++) {
+      const entry = this.#entry(at);
+      bytes += entry.bytes;
+      if (bytes > bytesMax && entries.length > 0) break;
+      entries.push(entry);
     }
     return entries;
   }
