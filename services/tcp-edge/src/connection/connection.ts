@@ -1,15 +1,13 @@
+import type { Timer } from "@sotto/clock";
 import {
   CloseCode,
   ErrorCode,
   encodeClose,
   encodeHello,
-  encodePong,
   FrameDecoder,
   FrameError,
-  fromHex,
   PresenceState,
   type RoomId,
-  retryOf,
 } from "@sotto/protocol";
 import { failureOf } from "../failure.ts";
 import type { Arrival } from "../listener/arrival.ts";
@@ -18,11 +16,13 @@ import type { Input } from "../session/input.ts";
 import { type ResponseBody, refusal } from "../session/response-body.ts";
 import { newSession, type Principal, type Session } from "../session/session.ts";
 import { step } from "../session/step.ts";
-import { eventFrame, pingFrame, responseFrame } from "./frames.ts";
+import { ForwardEffects } from "./forward-effects.ts";
+import { pingFrame } from "./frames.ts";
 import { LoginEffects } from "./login-effects.ts";
 import { MediaEffects } from "./media-effects.ts";
 import { Outbox } from "./outbox.ts";
 import type { EdgeParts } from "./parts.ts";
+import { type EffectHands, perform } from "./perform.ts";
 import type { ConnectionPort } from "./port.ts";
 import { RoomEffects } from "./room-effects.ts";
 import type { Wire } from "./wire.ts";
@@ -42,15 +42,16 @@ export class Connection implements ConnectionPort {
   readonly #parts: EdgeParts;
   readonly #session: Session;
   readonly #decoder: FrameDecoder;
-  readonly #login: LoginEffects;
   readonly #rooms: RoomEffects;
-  readonly #media: MediaEffects;
+  readonly #hands: EffectHands;
+  readonly #gone = Promise.withResolvers<void>();
   readonly #end = new AbortController();
   /** Inputs that came while another was being worked on. */
   readonly #inbox: Input[] = [];
   #working = false;
   #heardMs: number;
   #pingedMs: number;
+  #ending: Timer | undefined;
 
   constructor(wire: Wire, arrival: Arrival, parts: EdgeParts) {
     const { limits, clock, turn, voucher } = parts;
@@ -72,9 +73,17 @@ export class Connection implements ConnectionPort {
       schedule: (outbox) => turn.schedule(outbox),
       overflowed: () => this.#tooSlow(),
     });
-    this.#login = new LoginEffects(this, this, parts);
     this.#rooms = new RoomEffects(this, parts);
-    this.#media = new MediaEffects(this, parts);
+    this.#hands = {
+      port: this,
+      login: new LoginEffects(this, this, parts),
+      forward: new ForwardEffects(this, parts, () => this.#session.principal),
+      rooms: this.#rooms,
+      media: new MediaEffects(this, parts),
+      presence: parts.presence,
+      loggedIn: () => this.#loggedIn(),
+      close: (effect) => this.#close(effect),
+    };
   }
 
   /** Greets the client and begins to listen to it. */
@@ -117,6 +126,11 @@ export class Connection implements ConnectionPort {
     return this.#end.signal;
   }
 
+  /** Resolves when nothing is left of the connection. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
   get isReady(): boolean {
     return this.#session.phase === "ready";
   }
@@ -150,8 +164,10 @@ export class Connection implements ConnectionPort {
   watch(atMs: number): void {
     const { idleTimeoutMs, pingIntervalMs } = this.#parts.limits;
     const silentMs = atMs - this.#heardMs;
-    if (silentMs >= idleTimeoutMs)
-      return this.end(CloseCode.IDLE, "nothing was heard for too long");
+    if (silentMs >= idleTimeoutMs) {
+      this.end(CloseCode.IDLE, "nothing was heard for too long");
+      return;
+    }
     if (silentMs < pingIntervalMs || atMs - this.#pingedMs < pingIntervalMs || !this.isReady)
       return;
     this.#pingedMs = atMs;
@@ -164,7 +180,7 @@ export class Connection implements ConnectionPort {
     this.#working = true;
     try {
       for (let next = this.#inbox.shift(); next; next = this.#inbox.shift()) {
-        for (const effect of step(this.#session, next)) this.#perform(effect);
+        for (const effect of step(this.#session, next)) perform(this.#hands, effect);
       }
     } catch (error) {
       this.#crash(error);
@@ -200,65 +216,10 @@ export class Connection implements ConnectionPort {
         if (this.#session.phase === "closing") return;
       }
     } catch (error) {
-      if (!(error instanceof FrameError)) return this.#crash(error);
-      this.feed({ kind: "unreadable", tooLarge: error.code === "FRAME_TOO_LARGE" });
+      if (error instanceof FrameError) {
+        this.feed({ kind: "unreadable", tooLarge: error.code === "FRAME_TOO_LARGE" });
+      } else this.#crash(error);
     }
-  }
-
-  #perform(effect: Effect): void {
-    switch (effect.kind) {
-      case "respond":
-        return this.outbox.push(responseFrame(effect.stream, effect.body));
-      case "append":
-        return this.#rooms.append(effect);
-      case "pong":
-        return this.outbox.push(encodePong(effect.body));
-      case "tellInterrupted":
-        return this.#tellInterrupted(effect.room, effect.code);
-      case "lookUpDevice":
-        return this.#login.lookUpDevice(effect.device);
-      case "verify":
-        return this.#login.verify(effect.facts, effect.message, effect.signature);
-      case "admit":
-        return this.#login.admit(effect);
-      case "loggedIn":
-        return this.#loggedIn();
-      case "loginFailed":
-        return this.#parts.events.loginFailed(effect.reason);
-      case "forward":
-        return this.#forward(effect);
-      case "subscribe":
-        return this.#rooms.subscribe(effect);
-      case "unsubscribe":
-        return this.#rooms.unsubscribe(effect.room);
-      case "signal":
-        return this.#rooms.signal(effect);
-      case "setPresence":
-        return this.#parts.presence.set(this.principal.user, this, effect.state);
-      case "beginUpload":
-        return this.#media.beginUpload(effect);
-      case "uploadBytes":
-        return this.#media.fill(effect.stream, effect.bytes);
-      case "finishUpload":
-        return this.#media.finishUpload(effect.stream);
-      case "dropUpload":
-        return this.#media.dropUpload(effect.stream);
-      case "openObject":
-        return this.#media.open(effect);
-      case "credit":
-        return this.#media.credit(effect.stream, effect.bytes);
-      case "cancelDownload":
-        return this.#media.cancel(effect.stream);
-      case "close":
-        return this.#close(effect.code, effect.message, effect.reconnectAfterMs);
-    }
-  }
-
-  #tellInterrupted(room: RoomId, code: ErrorCode): void {
-    const error = { code, retry: retryOf(code), message: "the subscription ended" };
-    this.outbox.push(
-      eventFrame({ case: "roomInterrupted", value: { room: fromHex(room), error } }),
-    );
   }
 
   #loggedIn(): void {
@@ -266,23 +227,10 @@ export class Connection implements ConnectionPort {
     this.#arrival.settle();
     this.#decoder.raiseLimit(limits.frameBytesMax);
     events.loggedIn(this.#wire.transport);
-    if (this.principal.quiet) return;
-    presence.set(this.principal.user, this, PresenceState.ONLINE);
-    void presenceFeed.snapshot(this.principal.user, (frame) => this.tell(frame));
-  }
-
-  #forward({ service, stream, request, room }: Extract<Effect, { kind: "forward" }>): void {
-    const { calls, rosters } = this.#parts;
-    const { principal } = this.#session;
-    const call = calls.encodeCommand(principal, request);
-    const work = async (): Promise<ResponseBody> => {
-      if (room !== undefined && !(await rosters.member(room, this.principal.device))) {
-        return refusal(ErrorCode.NOT_A_MEMBER, "this device is not in the room");
-      }
-      const { body } = await calls.command(service, call);
-      return body.case === undefined ? refusal(ErrorCode.INTERNAL, "no answer") : body;
-    };
-    this.answer(stream, work());
+    const { user, quiet } = this.principal;
+    if (quiet) return;
+    presence.set(user, this, PresenceState.ONLINE);
+    void presenceFeed.snapshot(user, (frame) => this.tell(frame));
   }
 
   #refusalOf(error: unknown): ResponseBody {
@@ -297,42 +245,33 @@ export class Connection implements ConnectionPort {
 
   #crash(error: unknown): void {
     this.#parts.events.crashed(error);
-    this.#session.phase = "closing";
-    this.#close(CloseCode.INTERNAL, "something failed on the server", 0);
+    const code = CloseCode.INTERNAL;
+    const message = "something failed on the server";
+    step(this.#session, { kind: "end", code, message });
+    this.#close({ kind: "close", code, message, reconnectAfterMs: 0 });
   }
 
-  #close(code: CloseCode, message: string, reconnectAfterMs: number): void {
+  #close({ code, message, reconnectAfterMs }: Extract<Effect, { kind: "close" }>): void {
     if (this.#end.signal.aborted) return;
     this.#parts.events.closing(code);
     this.#end.abort();
-    const last = encodeClose(0, { code, message, reconnectAfterMs });
-    const timer = this.#parts.clock.after(closeTimeoutMs, () => this.#wire.destroy());
-    this.#ending = timer;
+    this.#ending = this.#parts.clock.after(closeTimeoutMs, () => this.#wire.destroy());
+    // A client that is too slow has enough to read already.
     if (code === CloseCode.TOO_SLOW) this.outbox.close();
     this.outbox.finish(() => {
-      this.#wire.write(last);
+      this.#wire.write(encodeClose(0, { code, message, reconnectAfterMs }));
       this.#wire.end();
     });
   }
 
-  #ending: { cancel(): void } | undefined;
-
   #closed(): void {
     this.#ending?.cancel();
-    this.#session.phase = "closing";
+    step(this.#session, { kind: "end", code: CloseCode.GOING_AWAY, message: "" });
+    this.#end.abort();
     this.#arrival.settle();
     this.outbox.close();
     const { principal } = this.#session;
     if (principal) this.#parts.presence.delete(principal.user, this);
-    this.#end.abort();
-
     this.#gone.resolve();
-  }
-
-  readonly #gone = Promise.withResolvers<void>();
-
-  /** Resolves when nothing is left of the connection. */
-  get gone(): Promise<void> {
-    return this.#gone.promise;
   }
 }

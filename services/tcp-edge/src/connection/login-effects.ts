@@ -1,6 +1,6 @@
 import { verifyEd25519 } from "@sotto/identity";
 import type { DeviceId } from "@sotto/protocol";
-import type { Effect } from "../session/effect.ts";
+import type { Effect, LoginFailure } from "../session/effect.ts";
 import type { DeviceFacts } from "../session/input.ts";
 import type { Connection } from "./connection.ts";
 import type { EdgeParts } from "./parts.ts";
@@ -18,6 +18,10 @@ export class LoginEffects {
     this.#connection = connection;
     this.#port = port;
     this.#parts = parts;
+  }
+
+  failed(reason: LoginFailure): void {
+    this.#parts.events.loginFailed(reason);
   }
 
   lookUpDevice(device: DeviceId): void {
@@ -38,7 +42,8 @@ export class LoginEffects {
   admit({ facts, user, device }: Admission): void {
     const { devices, clock, rosters } = this.#parts;
     if (!devices.add(this.#connection, user, device, clock.monotonic())) {
-      return this.#port.feed({ kind: "admitted", facts, tooMany: true });
+      this.#port.feed({ kind: "admitted", facts, tooMany: true });
+      return;
     }
     this.#port.ended.addEventListener("abort", () => {
       if (devices.delete(this.#connection, user, device)) rosters.leave(user);

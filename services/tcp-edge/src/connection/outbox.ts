@@ -72,7 +72,10 @@ export class Outbox {
 
   /** Takes one media frame. A stream has at most one here at a time: it waits for `taken`. */
   pushMedia(frame: MediaFrame): void {
-    if (this.#closed) return frame.taken();
+    if (this.#closed) {
+      frame.taken();
+      return;
+    }
     this.#media.push(frame);
     if (this.#blocked || this.#scheduled) return;
     this.#scheduled = true;
@@ -94,7 +97,7 @@ export class Outbox {
       else if (this.#media.length > 0) this.#writeMedia();
       else break;
     }
-    if (this.#blocked && this.waitingBytes > this.#bytesMax) return this.#overflow();
+    if (this.#blocked && this.waitingBytes > this.#bytesMax) this.#overflow();
     this.#wake();
   }
 
@@ -112,7 +115,10 @@ export class Outbox {
 
   /** Writes what is there and then calls `flushed`; takes nothing more. */
   finish(flushed: () => void): void {
-    if (this.#closed) return flushed();
+    if (this.#closed) {
+      flushed();
+      return;
+    }
     this.#dropAllMedia();
     this.#flushed = flushed;
     this.flush();

@@ -31,9 +31,15 @@ export class RoomEffects {
   append({ stream, room, id, handshake, sealed }: AppendEffect): void {
     const { messages, devices, clock, confirmation, events } = this.#parts;
     const { device } = this.#port.principal;
-    if (!confirmation.holds) return this.#refuse(stream, ErrorCode.UNAVAILABLE);
+    if (!confirmation.holds) {
+      this.#refuse(stream, ErrorCode.UNAVAILABLE);
+      return;
+    }
     const retryAfterMs = devices.takeAppend(device, clock.monotonic());
-    if (retryAfterMs > 0) return this.#refuse(stream, ErrorCode.RATE_LIMITED, retryAfterMs);
+    if (retryAfterMs > 0) {
+      this.#refuse(stream, ErrorCode.RATE_LIMITED, retryAfterMs);
+      return;
+    }
     this.#deviceBytes ??= fromHex(device);
     const deviceBytes = this.#deviceBytes;
     const stored = messages.append({ room, device, deviceBytes, id, handshake, sealed });

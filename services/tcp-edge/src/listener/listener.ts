@@ -131,13 +131,17 @@ export class Listener implements AsyncDisposable {
     const peer = socket.remoteAddress;
     if (peer === undefined || this.#sockets.size >= connectionsMax) {
       socket.destroy();
-      return this.#options.refused("full");
+      this.#options.refused("full");
+      return;
     }
     this.#sockets.add(socket);
     socket.on("error", () => socket.destroy());
     socket.once("close", () => this.#sockets.delete(socket));
     const deadline = loginDeadline(clock, loginTimeoutMs);
-    if (!proxies.includes(withoutMapping(peer))) return this.#arrive(socket, peer, deadline);
+    if (!proxies.includes(withoutMapping(peer))) {
+      this.#arrive(socket, peer, deadline);
+      return;
+    }
     const waiting = deadline(() => socket.destroy());
     socket.once("close", () => waiting.cancel());
     readProxyHeader(socket, (address) => {
@@ -151,7 +155,8 @@ export class Listener implements AsyncDisposable {
     const release = this.#limits.enter(address);
     if (!release) {
       socket.destroy();
-      return this.#options.refused("address");
+      this.#options.refused("address");
+      return;
     }
     const arrival = new Arrival({ address, deadline, release, expired: () => socket.destroy() });
     const key = keyOf(socket);

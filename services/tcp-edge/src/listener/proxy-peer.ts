@@ -9,17 +9,25 @@ import { parseProxyHeader, proxyHeaderBytesMax } from "./proxy-protocol.ts";
 export function readProxyHeader(socket: Socket, done: (address: string | undefined) => void): void {
   let seen: Buffer = Buffer.alloc(0);
   const read = () => {
-    let chunk: Buffer | null;
-    while ((chunk = socket.read()) !== null) {
+    for (let chunk = nextChunk(socket); chunk; chunk = nextChunk(socket)) {
       seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
       const header = parseProxyHeader(seen);
       if (header.kind === "partial" && seen.length < proxyHeaderBytesMax) continue;
       socket.off("readable", read);
-      if (header.kind !== "header") return void socket.destroy();
+      if (header.kind !== "header") {
+        socket.destroy();
+        return;
+      }
       const rest = seen.subarray(header.headerBytes);
       if (rest.length > 0) socket.unshift(rest);
-      return done(header.address);
+      done(header.address);
+      return;
     }
   };
   socket.on("readable", read);
+}
+
+function nextChunk(socket: Socket): Buffer | undefined {
+  const chunk: Buffer | null = socket.read();
+  return chunk ?? undefined;
 }

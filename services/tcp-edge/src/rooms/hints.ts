@@ -81,8 +81,8 @@ export class Hints implements AsyncDisposable {
     if (!concernsSomebody) return;
     const handshake = toSafeNumber(change.handshake);
     if ((known?.foldedTo ?? -1) >= handshake) return;
-    if (rooms.isRead(room)) return rooms.expect(room, handshake);
-    void rosters.refresh(room).catch(() => undefined);
+    if (rooms.isRead(room)) rooms.expect(room, handshake);
+    else void rosters.refresh(room).catch(() => undefined);
   }
 
   #directoryGrew(size: bigint, revoked: readonly Uint8Array[]): void {

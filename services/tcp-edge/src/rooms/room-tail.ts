@@ -1,4 +1,5 @@
-import { foldRoster, type Roster } from "@sotto/identity";
+import { hash } from "node:crypto";
+import { decodeEnvelope, foldRoster, type Roster } from "@sotto/identity";
 import type { Incarnation, Log, LogRecord, Topic } from "@sotto/log";
 import type { DeviceId, RoomId } from "@sotto/protocol";
 import { encodeRoomRecord } from "./encode-record.ts";
@@ -159,7 +160,8 @@ export class RoomTail implements Disposable {
 
   #fold(record: LogRecord): void {
     if (record.sequence <= this.#roster.foldedTo) return;
-    this.#roster = foldRoster(this.#roster, record);
+    const sha256 = hash("sha256", record.data, "hex");
+    this.#roster = foldRoster(this.#roster, decodeEnvelope(record.data), record.sequence, sha256);
     for (const reader of this.#readers) {
       if (this.#roster.devices.has(reader.device)) continue;
       this.leave(reader);

@@ -1,0 +1,40 @@
+import { ErrorCode } from "@sotto/protocol";
+import type { Effect } from "../session/effect.ts";
+import { type ResponseBody, refusal } from "../session/response-body.ts";
+import type { Principal } from "../session/session.ts";
+import type { EdgeParts } from "./parts.ts";
+import type { ConnectionPort } from "./port.ts";
+
+type ForwardEffect = Extract<Effect, { kind: "forward" }>;
+
+/** Hands requests on to the services that answer them. */
+export class ForwardEffects {
+  readonly #port: ConnectionPort;
+  readonly #parts: EdgeParts;
+  /** Undefined for a stranger, who may only register. */
+  readonly #caller: () => Principal | undefined;
+
+  constructor(port: ConnectionPort, parts: EdgeParts, caller: () => Principal | undefined) {
+    this.#port = port;
+    this.#parts = parts;
+    this.#caller = caller;
+  }
+
+  send(effect: ForwardEffect): void {
+    // Encoded now: the request's bytes are views of what the client sent.
+    const call = this.#parts.calls.encodeCommand(this.#caller(), effect.request);
+    this.#port.answer(effect.stream, this.#send(effect, call));
+  }
+
+  async #send({ service, room }: ForwardEffect, call: Uint8Array): Promise<ResponseBody> {
+    const { calls, rosters, confirmation } = this.#parts;
+    if (room !== undefined) {
+      if (!confirmation.holds) return refusal(ErrorCode.UNAVAILABLE, "not confirmed now");
+      if (!(await rosters.member(room, this.#port.principal.device))) {
+        return refusal(ErrorCode.NOT_A_MEMBER, "this device is not in the room");
+      }
+    }
+    const { body } = await calls.command(service, call);
+    return body.case === undefined ? refusal(ErrorCode.INTERNAL, "no answer") : body;
+  }
+}
