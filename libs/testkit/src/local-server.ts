@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
+import { systemClock } from "@sotto/clock";
 import type { ServerCommand } from "./server-command.ts";
 
 /** A free port of the loopback address, at this moment. */
@@ -57,7 +57,7 @@ export async function startLocal(
         [Symbol.asyncDispose]: () => end("SIGTERM"),
       };
     }
-    await delay(25);
+    await systemClock.sleep(25);
   }
   await end("SIGKILL");
   throw new Error(`${file} did not start: ${said.trim()}`);

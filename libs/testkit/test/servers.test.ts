@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { connect } from "@nats-io/transport-node";
 import { Redis } from "ioredis";
 import { afterEach, expect, test, vi } from "vitest";
@@ -33,6 +36,21 @@ test("the environment's servers come before all others", async () => {
 test("both servers can be had without Docker", { timeout: 120_000 }, async () => {
   expect(await versionOf(await natsCommand())).toMatch(/^\d+\.\d+\.\d+$/);
   expect(await versionOf(await redisCommand())).toMatch(/^\d+\.\d+\.\d+$/);
+});
+
+test("a Redis process keeps what it acknowledged over its end", { timeout: 120_000 }, async () => {
+  const storeFolder = await mkdtemp(join(tmpdir(), "sotto-store-"));
+  try {
+    for (const expected of ["1", "2"]) {
+      await using server = await redisServer({ storeFolder });
+      expect(server.origin).toMatch(/^(path|unpacked)$/);
+      const client = new Redis(server.url);
+      expect(String(await client.incr("count"))).toBe(expected);
+      client.disconnect();
+    }
+  } finally {
+    await rm(storeFolder, { recursive: true, force: true });
+  }
 });
 
 test("a missing server fails where all adapters are required", async () => {
