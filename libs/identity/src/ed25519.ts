@@ -18,7 +18,10 @@ const pkcs8Prefix = Uint8Array.from([
 
 /** Imported public keys that are kept; the oldest goes first. */
 const cachedKeysMax = 2048;
-const importedKeys = new Map<string, Promise<CryptoKey>>();
+/** The platform's own key object. */
+export type PlatformKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+const importedKeys = new Map<string, Promise<PlatformKey>>();
 
 /** The PKCS#8 form of a seed (RFC 8410). */
 export function pkcs8OfSeed(seed: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -65,7 +68,7 @@ export async function verifyEd25519(
 }
 
 /** The platform's key object of a public key, kept for the next time. */
-export function importPublicKey(publicKey: Uint8Array): Promise<CryptoKey> {
+export function importPublicKey(publicKey: Uint8Array): Promise<PlatformKey> {
   const name = toBase64Url(publicKey);
   const known = importedKeys.get(name);
   if (known) return known;

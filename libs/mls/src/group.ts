@@ -1,0 +1,271 @@
+import {
+  type CiphersuiteImpl,
+  type ClientState,
+  createApplicationMessage,
+  createCommit,
+  createGroupInfoWithExternalPub,
+  decodeGroupState,
+  encodeGroupState,
+  mlsExporter,
+  type Proposal,
+  zeroOutUint8Array,
+} from "ts-mls";
+import { ratchetUntil } from "ts-mls/secretTree.js";
+import { type CommitExpectation, processCommit } from "./commit-rules.ts";
+import { decodeVerified } from "./key-packages.ts";
+import { identityOf, type Judge, type LeafIdentity } from "./leaf-identity.ts";
+import { guarded, MlsError } from "./mls-error.ts";
+import { type OpenedMessage, openMessage } from "./open-message.ts";
+import { pack, unpack } from "./packed.ts";
+import { policyExtension, safeConfig } from "./safe-config.ts";
+import type { SuiteName } from "./suite.ts";
+import { decodeWhole, encodeMessage, encodeTree } from "./wire.ts";
+
+const stateVersion = 1;
+const stateBytesMax = 256 * 1024 * 1024;
+
+/** A member's device. */
+export interface Member extends LeafIdentity {
+  readonly leafIndex: number;
+  readonly signaturePublicKey: Uint8Array;
+}
+
+/** A commit that was made and not merged: the group stays as it was until `confirm`. */
+export interface PendingCommit {
+  /** MLSMessage of type PublicMessage. */
+  readonly commit: Uint8Array;
+  /** MLSMessage of type Welcome, without the tree; where somebody was added. */
+  readonly welcome: Uint8Array | undefined;
+  /** MLSMessage of type GroupInfo of the new epoch, without the tree. */
+  readonly groupInfo: Uint8Array;
+  /** Ratchet tree of the new epoch. */
+  readonly tree: Uint8Array;
+  /** The group after the commit, for `Group.confirm`, `Mls.restore` and storage. Secret. */
+  serialise(): Uint8Array;
+}
+
+export type ProcessOutcome =
+  | { readonly outcome: "applied"; readonly epochAuthenticator: Uint8Array }
+  | { readonly outcome: "removed" };
+
+export interface SealedMessage {
+  /** MLSMessage of type PrivateMessage. */
+  readonly sealed: Uint8Array;
+  readonly epoch: number;
+  readonly generation: number;
+}
+
+/**
+ * One MLS group of this device. Not safe for calls at the same time: its owner runs them in turn. A call
+ * that rejects leaves the group as it was.
+ */
+export class Group {
+  readonly #suite: SuiteName;
+  readonly #cs: CiphersuiteImpl;
+  #state: ClientState;
+  #members: readonly Member[] | undefined;
+
+  constructor(suite: SuiteName, cs: CiphersuiteImpl, state: ClientState) {
+    this.#suite = suite;
+    this.#cs = cs;
+    this.#state = state;
+  }
+
+  /** The group id: the room's. */
+  get room(): Uint8Array {
+    return this.#state.groupContext.groupId;
+  }
+
+  get epoch(): number {
+    return Number(this.#state.groupContext.epoch);
+  }
+
+  /** Equal for everybody who is in the same epoch of the same group (RFC 9420 section 8.7). */
+  get epochAuthenticator(): Uint8Array {
+    return this.#state.keySchedule.epochAuthenticator;
+  }
+
+  /** The room's policy, as in the group context. Empty where there is none. */
+  get policy(): Uint8Array {
+    const { extensions } = this.#state.groupContext;
+    return extensions.find(({ extensionType }) => extensionType === policyExtension)?.extensionData ?? new Uint8Array();
+  }
+
+  /** The generation that the next sealed message takes. */
+  get nextGeneration(): number {
+    return this.#ownRatchet().application.generation;
+  }
+
+  members(): readonly Member[] {
+    this.#members ??= membersOf(this.#state);
+    return this.#members;
+  }
+
+  /** The ratchet tree, for those who join. */
+  tree(): Uint8Array {
+    return encodeTree(this.#state.ratchetTree);
+  }
+
+  /** MLSMessage of type GroupInfo, without the tree, good for external commits. */
+  async groupInfo(): Promise<Uint8Array> {
+    return await groupInfoOf(this.#state, this.#cs);
+  }
+
+  /** Makes a commit that adds devices by their KeyPackages. */
+  async stageAdd(keyPackages: readonly Uint8Array[], judge: Judge): Promise<PendingCommit> {
+    const packages = await Promise.all(keyPackages.map((bytes) => decodeVerified(this.#suite, this.#cs, bytes)));
+    const proposals = packages.map((keyPackage): Proposal => ({ proposalType: "add", add: { keyPackage } }));
+    return await this.#stage(proposals, judge);
+  }
+
+  /** Makes a commit that removes devices. */
+  async stageRemove(devices: readonly string[]): Promise<PendingCommit> {
+    const proposals = devices.map((device): Proposal => {
+      const member = this.members().find((candidate) => candidate.device === device);
+      if (!member) throw new MlsError("NOT_A_MEMBER", "a device to remove is not in the group");
+      return { proposalType: "remove", remove: { removed: member.leafIndex } };
+    });
+    return await this.#stage(proposals);
+  }
+
+  /** Makes a commit that only renews this device's keys. */
+  async stageUpdate(): Promise<PendingCommit> {
+    return await this.#stage([]);
+  }
+
+  /** Makes a commit that replaces the room's policy, and nothing else. */
+  async stagePolicy(policy: Uint8Array): Promise<PendingCommit> {
+    const extensions = [{ extensionType: policyExtension, extensionData: policy }];
+    return await this.#stage([{ proposalType: "group_context_extensions", groupContextExtensions: { extensions } }]);
+  }
+
+  /** Merges a staged commit that has won. Rejects with `MlsError` BROKEN_STATE. */
+  async confirm(staged: Uint8Array): Promise<void> {
+    const next = decodeState(staged);
+    if (sameBytes(next.keySchedule.epochAuthenticator, this.epochAuthenticator)) {
+      throw new MlsError("BAD_COMMIT", "the commit began no new epoch");
+    }
+    this.#become(next);
+  }
+
+  /**
+   * Applies another device's commit where it does what its envelope says. Rejects with `MlsError`
+   * (BAD_COMMIT, BAD_MESSAGE, WRONG_EPOCH, FUTURE_EPOCH), the group unchanged.
+   */
+  async process(commit: Uint8Array, options: { expect: CommitExpectation; judge: Judge }): Promise<ProcessOutcome> {
+    const state = { ...this.#state, clientConfig: safeConfig(options.judge) };
+    const { newState, consumed } = await processCommit(state, commit, options.expect, options.judge, this.#cs);
+    if (newState.groupActiveState.kind === "removedFromGroup") return { outcome: "removed" };
+    const authenticator = newState.keySchedule.epochAuthenticator;
+    if (sameBytes(authenticator, this.epochAuthenticator)) {
+      throw new MlsError("BAD_COMMIT", "the commit began no new epoch");
+    }
+    this.#become(newState);
+    for (const secret of consumed) zeroOutUint8Array(secret);
+    return { outcome: "applied", epochAuthenticator: authenticator };
+  }
+
+  /** Seals a message to the group as it is now. `aad` is authenticated, not hidden. */
+  async seal(plaintext: Uint8Array, aad: Uint8Array): Promise<SealedMessage> {
+    const generation = this.nextGeneration;
+    const sealed = await guarded("REMOVED", () => createApplicationMessage(this.#state, plaintext, this.#cs, aad));
+    this.#state = sealed.newState;
+    for (const secret of sealed.consumed) zeroOutUint8Array(secret);
+    const { privateMessage } = sealed;
+    return {
+      sealed: encodeMessage({ version: "mls10", wireformat: "mls_private_message", privateMessage }),
+      epoch: this.epoch,
+      generation,
+    };
+  }
+
+  /** Opens a message of this epoch or one of the three before. Rejects with `MlsError`, the group unchanged. */
+  async open(sealed: Uint8Array): Promise<OpenedMessage> {
+    const { message, state, consumed } = await openMessage(this.#state, sealed, this.#cs);
+    this.#state = state;
+    for (const secret of consumed) zeroOutUint8Array(secret);
+    return message;
+  }
+
+  /**
+   * After a crash: moves this device's own ratchet to `generation`, so that none before it, which may have
+   * left the device, is used again.
+   */
+  async resumeAt(generation: number): Promise<void> {
+    const ratchet = this.#ownRatchet();
+    if (ratchet.application.generation >= generation) return;
+    const far = { ...this.#state.clientConfig.keyRetentionConfig, maximumForwardRatchetSteps: 1_000_000 };
+    const [moved] = await ratchetUntil(ratchet.application, generation, far, this.#cs.kdf);
+    const secretTree = [...this.#state.secretTree];
+    secretTree[2 * this.#state.privatePath.leafIndex] = { ...ratchet, application: { ...moved, unusedGenerations: {} } };
+    this.#state = { ...this.#state, secretTree };
+  }
+
+  /** A secret that everybody in this epoch can derive, and nobody else (RFC 9420 section 8.5). */
+  async exporter(label: string, context: Uint8Array, length: number): Promise<Uint8Array> {
+    return await mlsExporter(this.#state.keySchedule.exporterSecret, label, context, length, this.#cs);
+  }
+
+  /** The whole state, for `Mls.restore`. Secret. */
+  serialise(): Uint8Array {
+    return encodeState(this.#state);
+  }
+
+  async #stage(proposals: Proposal[], judge: Judge = () => true): Promise<PendingCommit> {
+    const state = { ...this.#state, clientConfig: safeConfig(judge) };
+    const made = await guarded("BAD_COMMIT", () =>
+      createCommit({ state, cipherSuite: this.#cs }, { extraProposals: proposals, wireAsPublicMessage: true }),
+    );
+    const { newState, welcome } = made;
+    return {
+      commit: encodeMessage(made.commit),
+      welcome: welcome && encodeMessage({ version: "mls10", wireformat: "mls_welcome", welcome }),
+      groupInfo: await groupInfoOf(newState, this.#cs),
+      tree: encodeTree(newState.ratchetTree),
+      serialise: () => encodeState(newState),
+    };
+  }
+
+  #ownRatchet() {
+    const node = this.#state.secretTree[2 * this.#state.privatePath.leafIndex];
+    if (!node) throw new MlsError("REMOVED", "this device has no leaf in the group");
+    return node;
+  }
+
+  #become(state: ClientState): void {
+    this.#state = state;
+    this.#members = undefined;
+  }
+}
+
+async function groupInfoOf(state: ClientState, cs: CiphersuiteImpl): Promise<Uint8Array> {
+  const groupInfo = await createGroupInfoWithExternalPub(state, [], cs);
+  return encodeMessage({ version: "mls10", wireformat: "mls_group_info", groupInfo });
+}
+
+function membersOf(state: ClientState): Member[] {
+  const members: Member[] = [];
+  for (const [index, node] of state.ratchetTree.entries()) {
+    if (node?.nodeType !== "leaf") continue;
+    const { credential, signaturePublicKey } = node.leaf;
+    members.push({ ...identityOf(credential), leafIndex: index / 2, signaturePublicKey });
+  }
+  return members;
+}
+
+/** A group's state as stored bytes. */
+export function encodeState(state: ClientState): Uint8Array {
+  return pack(stateVersion, [encodeGroupState(state)]);
+}
+
+/** A group's state of stored bytes. Throws `MlsError` BROKEN_STATE. */
+export function decodeState(bytes: Uint8Array): ClientState {
+  const [encoded = new Uint8Array()] = unpack(bytes, stateVersion, 1);
+  const state = decodeWhole(encoded, stateBytesMax, (input) => decodeGroupState(input, 0));
+  // Judged anew at each commit; a state that was stored was judged when it was joined.
+  return { ...state, clientConfig: safeConfig(() => false) };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,9 @@
+export type { CommitExpectation } from "./commit-rules.ts";
+export { Group, type Member, type PendingCommit, type ProcessOutcome, type SealedMessage } from "./group.ts";
+export type { GeneratedKeyPackage, KeyPackageInput, ReadKeyPackage } from "./key-packages.ts";
+export type { Judge, LeafIdentity, SignatureKey } from "./leaf-identity.ts";
+export { createMls, Mls, type MlsOptions } from "./mls.ts";
+export { MlsError, type MlsErrorCode } from "./mls-error.ts";
+export type { OpenedMessage } from "./open-message.ts";
+export { generateSealingKey, type SealingKeyPair } from "./sealing-key.ts";
+export type { SuiteName } from "./suite.ts";

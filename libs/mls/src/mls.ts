@@ -1,0 +1,133 @@
+import { type CiphersuiteImpl, createGroup, type CryptoProvider, joinGroup, joinGroupExternal, makePskIndex } from "ts-mls";
+import { decodeState, Group } from "./group.ts";
+import {
+  type GeneratedKeyPackage,
+  generate,
+  type KeyPackageInput,
+  openSecret,
+  type ReadKeyPackage,
+  read,
+} from "./key-packages.ts";
+import type { Judge, LeafIdentity, SignatureKey } from "./leaf-identity.ts";
+import { guarded, MlsError } from "./mls-error.ts";
+import { policyExtension, safeConfig } from "./safe-config.ts";
+import { ciphersuiteName, loadSuite, type SuiteName } from "./suite.ts";
+import { decodeMessage, decodeTree, encodeMessage, mlsBytesMax } from "./wire.ts";
+
+export interface MlsOptions {
+  readonly suite: SuiteName;
+  /** Wall time, ms: for the lifetimes of KeyPackages. */
+  now(): number;
+  /** Primitives from elsewhere than the platform. */
+  readonly provider?: CryptoProvider;
+}
+
+/** MLS for one device: KeyPackages, and the groups that it makes, joins and restores. */
+export class Mls {
+  readonly #options: MlsOptions;
+  readonly #cs: Promise<CiphersuiteImpl>;
+
+  constructor(options: MlsOptions) {
+    this.#options = options;
+    this.#cs = loadSuite(options.suite, options.provider);
+    this.#cs.catch(() => {});
+  }
+
+  async generateKeyPackage(input: KeyPackageInput): Promise<GeneratedKeyPackage> {
+    return await generate(this.#options.suite, await this.#cs, this.#options.now(), input);
+  }
+
+  /** Decodes and verifies a KeyPackage. Rejects with `MlsError` BAD_MESSAGE, UNTRUSTED. */
+  async readKeyPackage(bytes: Uint8Array): Promise<ReadKeyPackage> {
+    return await read(this.#options.suite, await this.#cs, bytes);
+  }
+
+  /** A new group with this device alone in it, at epoch 0. */
+  async createGroup(input: {
+    readonly room: Uint8Array;
+    readonly identity: LeafIdentity;
+    readonly signatureKey: SignatureKey;
+    readonly policy: Uint8Array;
+  }): Promise<Group> {
+    const cs = await this.#cs;
+    const { keyPackage, privateKeys } = await this.#ownPackage(input);
+    const extensions = [{ extensionType: policyExtension, extensionData: input.policy }];
+    const state = await createGroup(input.room, keyPackage, privateKeys, extensions, cs, safeConfig(() => true));
+    return new Group(this.#options.suite, cs, state);
+  }
+
+  /** The group of a serialised state. Rejects with `MlsError` BROKEN_STATE. */
+  async restore(bytes: Uint8Array): Promise<Group> {
+    return new Group(this.#options.suite, await this.#cs, decodeState(bytes));
+  }
+
+  /** References of the KeyPackages that a Welcome is for. Throws `MlsError` BAD_MESSAGE. */
+  welcomeRefs(welcome: Uint8Array): Uint8Array[] {
+    return decodeMessage(welcome, "mls_welcome", mlsBytesMax.handshake).welcome.secrets.map(({ newMember }) => newMember);
+  }
+
+  /** True where the secret is of a package that may be used again. */
+  isLastResort(secret: Uint8Array): boolean {
+    return openSecret(secret, new Uint8Array()).lastResort;
+  }
+
+  /** Joins by a Welcome and the tree beside it; every leaf of the tree is judged. Rejects with `MlsError`. */
+  async joinFromWelcome(input: {
+    readonly welcome: Uint8Array;
+    readonly tree: Uint8Array;
+    readonly secret: Uint8Array;
+    readonly signatureKey: SignatureKey;
+    readonly judge: Judge;
+  }): Promise<Group> {
+    const cs = await this.#cs;
+    const { welcome } = decodeMessage(input.welcome, "mls_welcome", mlsBytesMax.handshake);
+    if (welcome.cipherSuite !== ciphersuiteName(this.#options.suite)) {
+      throw new MlsError("BAD_MESSAGE", "a Welcome of another cipher suite");
+    }
+    const { keyPackage, privateKeys } = openSecret(input.secret, input.signatureKey.privateKey);
+    const tree = decodeTree(input.tree);
+    const state = await guarded("BAD_MESSAGE", () =>
+      joinGroup(welcome, keyPackage, privateKeys, makePskIndex(undefined, {}), cs, tree, undefined, safeConfig(input.judge)),
+    );
+    return new Group(this.#options.suite, cs, state);
+  }
+
+  /**
+   * Makes an external commit that brings this device into the group, in place of its own old leaf where
+   * `resync`. The group is good once the commit has won. Rejects with `MlsError`.
+   */
+  async joinByExternalCommit(input: {
+    readonly groupInfo: Uint8Array;
+    readonly tree: Uint8Array;
+    readonly identity: LeafIdentity;
+    readonly signatureKey: SignatureKey;
+    readonly resync: boolean;
+    readonly judge: Judge;
+  }): Promise<{ readonly commit: Uint8Array; readonly groupInfo: Uint8Array; readonly group: Group }> {
+    const cs = await this.#cs;
+    const { groupInfo } = decodeMessage(input.groupInfo, "mls_group_info", mlsBytesMax.handshake);
+    const tree = decodeTree(input.tree);
+    const { keyPackage, privateKeys } = await this.#ownPackage(input);
+    const joined = await guarded("BAD_MESSAGE", () =>
+      joinGroupExternal(groupInfo, keyPackage, privateKeys, input.resync, cs, tree, safeConfig(input.judge)),
+    );
+    const { publicMessage, newState } = joined;
+    const group = new Group(this.#options.suite, cs, newState);
+    return {
+      commit: encodeMessage({ version: "mls10", wireformat: "mls_public_message", publicMessage }),
+      groupInfo: await group.groupInfo(),
+      group,
+    };
+  }
+
+  async #ownPackage(input: { readonly identity: LeafIdentity; readonly signatureKey: SignatureKey }) {
+    const { identity, signatureKey } = input;
+    const own = await this.generateKeyPackage({ identity, signatureKey, lastResort: false });
+    return openSecret(own.secret, signatureKey.privateKey);
+  }
+}
+
+/** MLS with one suite. */
+export function createMls(options: MlsOptions): Mls {
+  return new Mls(options);
+}
