@@ -16,6 +16,7 @@ import type { Input } from "../session/input.ts";
 import { type ResponseBody, refusal } from "../session/response-body.ts";
 import { newSession, type Principal, type Session } from "../session/session.ts";
 import { step } from "../session/step.ts";
+import type { Flushable } from "./flush-turn.ts";
 import { ForwardEffects } from "./forward-effects.ts";
 import { pingFrame } from "./frames.ts";
 import { LoginEffects } from "./login-effects.ts";
@@ -35,7 +36,7 @@ const nonceBytes = 32;
  * One client. Bytes become frames, frames and results become inputs of the session core, one at a
  * time, and its effects are performed. Whatever goes wrong in here ends this connection alone.
  */
-export class Connection implements ConnectionPort {
+export class Connection implements ConnectionPort, Flushable {
   readonly outbox: Outbox;
   readonly #wire: Wire;
   readonly #arrival: Arrival;
@@ -70,7 +71,7 @@ export class Connection implements ConnectionPort {
     this.outbox = new Outbox({
       wire,
       bytesMax: limits.outboxBytesMax,
-      schedule: (outbox) => turn.schedule(outbox),
+      schedule: () => turn.schedule(this),
       overflowed: () => this.#tooSlow(),
     });
     this.#rooms = new RoomEffects(this, parts);
@@ -202,6 +203,15 @@ export class Connection implements ConnectionPort {
     return failure.code;
   }
 
+  /** Writes what waits, at the end of a turn. */
+  flush(): void {
+    try {
+      this.outbox.flush();
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
   /** Cuts the connection off without a word. */
   destroy(): void {
     this.#wire.destroy();
@@ -267,11 +277,16 @@ export class Connection implements ConnectionPort {
   #closed(): void {
     this.#ending?.cancel();
     step(this.#session, { kind: "end", code: CloseCode.GOING_AWAY, message: "" });
-    this.#end.abort();
-    this.#arrival.settle();
-    this.outbox.close();
-    const { principal } = this.#session;
-    if (principal) this.#parts.presence.delete(principal.user, this);
-    this.#gone.resolve();
+    try {
+      this.#end.abort();
+      this.#arrival.settle();
+      this.outbox.close();
+      const { principal } = this.#session;
+      if (principal) this.#parts.presence.delete(principal.user, this);
+    } catch (error) {
+      this.#parts.events.crashed(error);
+    } finally {
+      this.#gone.resolve();
+    }
   }
 }
