@@ -3,7 +3,6 @@ import { systemClock } from "@sotto/clock";
 import { describe, expect, test } from "vitest";
 import { followBatches } from "./follow.ts";
 import {
-  type AppendRequest,
   idempotencyWindowMs,
   type Log,
   LogError,
@@ -12,7 +11,8 @@ import {
   type SubjectKind,
   type Topic,
 } from "./log.ts";
-import { parseIncarnation, parseTopic } from "./topic.ts";
+import { parseIncarnation } from "./topic.ts";
+import { TopicWriter } from "./topic-writer.ts";
 import { withoutNthLive } from "./without-nth-live.ts";
 
 /** A log for one test. Disposing it removes what it stored. */
@@ -287,30 +287,6 @@ export function describeLogWindow(name: string, open: () => Promise<TimedLogUnde
       expect((await log.append(request)).duplicate).toBe(false);
     });
   });
-}
-
-/** Appends to one topic as a member would, knowing its last handshake record. */
-class TopicWriter {
-  readonly topic: Topic;
-  readonly #log: Log;
-  #handshake = 0;
-
-  constructor(log: Log, topic: Topic = parseTopic(randomBytes(16).toString("hex"))) {
-    this.#log = log;
-    this.topic = topic;
-  }
-
-  request(kind: SubjectKind, text: string, other: Partial<AppendRequest> = {}): AppendRequest {
-    const key = randomBytes(32).toString("hex");
-    const data = Buffer.from(text);
-    return { topic: this.topic, kind, key, expectHandshake: this.#handshake, data, ...other };
-  }
-
-  async append(kind: SubjectKind, text: string): Promise<number> {
-    const { position } = await this.#log.append(this.request(kind, text));
-    if (kind === "h") this.#handshake = position.sequence;
-    return position.sequence;
-  }
 }
 
 function read(log: Log, topic: Topic): Promise<readonly LogRecord[]> {
