@@ -1,0 +1,2 @@
+export { type ActorOptions, type ActorRef, type FullMailbox, spawn } from "./actor.ts";
+export { type SupervisedOptions, supervise } from "./supervise.ts";
