@@ -2,6 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
+import type { Bus } from "@sotto/bus";
+import { createInProcessBus } from "@sotto/bus/in-process";
 import { createMetrics, silentLogger } from "@sotto/chassis";
 import { systemClock } from "@sotto/clock";
 import { PresenceSnapshotResponseSchema, subjects } from "@sotto/interservice";
@@ -11,12 +13,12 @@ import { fromHex, type RoomId } from "@sotto/protocol";
 import { type Edge, type EdgeConfig, startEdge } from "../src/index.ts";
 import { FakeKeyserver, type TestDevice } from "./fake-keyserver.ts";
 import { FakeMedia } from "./fake-media.ts";
-import { MemoryBus } from "./memory-bus.ts";
+
 import { TestClient } from "./test-client.ts";
 
 /** An edge on real sockets and a real log, with the other services played by fakes. */
 export class EdgeWorld implements AsyncDisposable {
-  readonly bus: MemoryBus;
+  readonly bus: Bus;
   readonly log: Log;
   readonly keyserver: FakeKeyserver;
   readonly media: FakeMedia;
@@ -39,7 +41,7 @@ export class EdgeWorld implements AsyncDisposable {
 
   static async start(config: Partial<EdgeConfig> = {}): Promise<EdgeWorld> {
     const folder = await mkdtemp(join(tmpdir(), "edge-world-"));
-    const bus = new MemoryBus();
+    const bus = createInProcessBus();
     const log = await openSegmentLog({ folder: join(folder, "log"), clock: systemClock });
     const keyserver = new FakeKeyserver(bus, log);
     await keyserver.serve();
@@ -103,6 +105,7 @@ export class EdgeWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.edge[Symbol.asyncDispose]();
+    await this.bus[Symbol.asyncDispose]();
     await this.log[Symbol.asyncDispose]();
     await rm(this.#folder, { recursive: true, force: true });
   }

@@ -32,7 +32,7 @@ function announce(world: EdgeWorld, user: UserId, state: PresenceState): void {
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 it("an edge leases who is here, answers when asked, and says goodbye", async () => {
-  const world = await EdgeWorld.start({ edge: "e1", leasePeriodMs: 60_000 });
+  await using world = await EdgeWorld.start({ edge: "e1", leasePeriodMs: 60_000 });
   const leases = await leasesOf(world);
   const alice = await world.keyserver.newDevice();
   const bot = await world.keyserver.newDevice();
@@ -46,7 +46,7 @@ it("an edge leases who is here, answers when asked, and says goodbye", async () 
   expect(leases[0]?.entries.map(({ user, state }) => [toHex(user), state])).toEqual([
     [alice.user, PresenceState.IDLE],
   ]);
-  await world[Symbol.asyncDispose]();
+  await world.edge[Symbol.asyncDispose]();
   await pause(20);
   expect(leases.at(-1)).toMatchObject({ ended: true, entries: [] });
 });

@@ -1,3 +1,4 @@
+import { type ActorRef, spawn } from "@sotto/actor";
 import type { Timer } from "@sotto/clock";
 import {
   CloseCode,
@@ -31,6 +32,8 @@ import type { Wire } from "./wire.ts";
 /** A client that does not take its last words is cut off after this long. */
 const closeTimeoutMs = 2000;
 const nonceBytes = 32;
+/** Inputs that the effects of one input may leave behind. */
+const mailboxMax = 1024;
 
 /**
  * One client. Bytes become frames, frames and results become inputs of the session core, one at a
@@ -47,12 +50,12 @@ export class Connection implements ConnectionPort, Flushable {
   readonly #hands: EffectHands;
   readonly #gone = Promise.withResolvers<void>();
   readonly #end = new AbortController();
-  /** Inputs that came while another was being worked on. */
-  readonly #inbox: Input[] = [];
-  #working = false;
+  /** One input at a time; those that come of an input's own effects wait for their turn. */
+  readonly #actor: ActorRef<Input>;
   #heardMs: number;
   #pingedMs: number;
   #ending: Timer | undefined;
+  #wireClosed = false;
 
   constructor(wire: Wire, arrival: Arrival, parts: EdgeParts) {
     const { limits, clock, turn, voucher } = parts;
@@ -73,6 +76,15 @@ export class Connection implements ConnectionPort, Flushable {
       bytesMax: limits.outboxBytesMax,
       schedule: () => turn.schedule(this),
       overflowed: () => this.#tooSlow(),
+    });
+    this.#actor = spawn<Input>({
+      name: "connection",
+      mailboxMax,
+      onFull: "stop",
+      handle: (input) => {
+        for (const effect of step(this.#session, input)) perform(this.#hands, effect);
+      },
+      stopped: (error) => this.#stopped(error),
     });
     this.#rooms = new RoomEffects(this, parts);
     this.#hands = {
@@ -176,18 +188,7 @@ export class Connection implements ConnectionPort, Flushable {
   }
 
   feed(input: Input): void {
-    this.#inbox.push(input);
-    if (this.#working) return;
-    this.#working = true;
-    try {
-      for (let next = this.#inbox.shift(); next; next = this.#inbox.shift()) {
-        for (const effect of step(this.#session, next)) perform(this.#hands, effect);
-      }
-    } catch (error) {
-      this.#crash(error);
-    } finally {
-      this.#working = false;
-    }
+    this.#actor.tell(input);
   }
 
   answer(stream: number, work: Promise<ResponseBody>): void {
@@ -253,6 +254,11 @@ export class Connection implements ConnectionPort, Flushable {
     this.end(CloseCode.TOO_SLOW, "too many bytes wait to be read");
   }
 
+  /** The actor is over: at the end of the wire, by a defect, or because its mailbox was full. */
+  #stopped(error: unknown): void {
+    if (!this.#wireClosed) this.#crash(error ?? new Error("a connection's mailbox was full"));
+  }
+
   #crash(error: unknown): void {
     this.#parts.events.crashed(error);
     const code = CloseCode.INTERNAL;
@@ -275,6 +281,8 @@ export class Connection implements ConnectionPort, Flushable {
   }
 
   #closed(): void {
+    this.#wireClosed = true;
+    this.#actor.stop();
     this.#ending?.cancel();
     step(this.#session, { kind: "end", code: CloseCode.GOING_AWAY, message: "" });
     try {
