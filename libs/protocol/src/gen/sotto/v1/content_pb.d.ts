@@ -162,7 +162,7 @@ export declare type MediaManifest = Message<"sotto.v1.MediaManifest"> & {
   object: Uint8Array;
 
   /**
-   * The object's key (32 bytes) and the sealed header's salt.
+   * The object's key (32 bytes), and the salt and commitment of the sealed header.
    *
    * @generated from field: bytes key = 2;
    */
@@ -172,6 +172,11 @@ export declare type MediaManifest = Message<"sotto.v1.MediaManifest"> & {
    * @generated from field: bytes salt = 3;
    */
   salt: Uint8Array;
+
+  /**
+   * @generated from field: bytes commitment = 14;
+   */
+  commitment: Uint8Array;
 
   /**
    * @generated from field: uint64 plain_bytes = 4;
