@@ -1,0 +1,57 @@
+import { connectNatsBus } from "@sotto/bus/nats";
+import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
+import { systemClock } from "@sotto/clock";
+import { openJetStreamLog } from "@sotto/log/jetstream";
+import { createHttpMediaLink } from "@sotto/media-link/http";
+import type { CertificateSource } from "./certificate.ts";
+import type { ProcessConfig } from "./config.ts";
+import { startEdge } from "./edge.ts";
+
+export interface ComposeDeps {
+  readonly config: ProcessConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** An edge as a process of its own: bus and log on NATS, media over HTTP. All of it goes into `owned`. */
+export async function composeEdge(
+  owned: AsyncDisposableStack,
+  { config, logger, metrics }: ComposeDeps,
+): Promise<RunningService> {
+  const bus = owned.use(
+    await connectNatsBus({
+      servers: config.natsUrl,
+      name: "tcp-edge",
+      onError: (error) => logger.error("a handler of the bus failed", { error: String(error) }),
+    }),
+  );
+  const log = owned.use(
+    await openJetStreamLog({
+      server: config.natsUrl,
+      clock: systemClock,
+      streams: config.logStreams,
+    }),
+  );
+  const mediaLink = owned.use(createHttpMediaLink({ url: config.mediaUrl }));
+  const edge = owned.use(
+    await startEdge({
+      bus,
+      log,
+      mediaLink,
+      clock: systemClock,
+      logger,
+      metrics,
+      config: { ...config, certificate: certificateSource(config) },
+    }),
+  );
+  const checks = { edge: () => edge.ready(), bus: () => bus.connected };
+  const { adminHost: host, adminPort: port } = config;
+  owned.use(await startAdmin({ host, port, metrics, checks, logger }));
+  return { drain: () => edge.drain() };
+}
+
+function certificateSource(config: ProcessConfig): CertificateSource {
+  const { tlsKeyFile: keyFile, tlsCertificateFile: certificateFile, dataFolder } = config;
+  if (keyFile && certificateFile) return { kind: "files", keyFile, certificateFile };
+  return { kind: "folder", folder: dataFolder };
+}
