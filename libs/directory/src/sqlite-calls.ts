@@ -1,0 +1,44 @@
+import type {
+  AppendOutcome,
+  DirectoryStore,
+  RecordAppend,
+  StoredInvite,
+  StoredRecord,
+  StoredRoster,
+} from "./directory-store.ts";
+
+/** Every call that crosses to the thread of the database: arguments, and what comes back. */
+export interface SqliteCalls {
+  append(record: RecordAppend): AppendOutcome;
+  read(from: number, limit: number): readonly StoredRecord[];
+  size(): number;
+  putInvite(invite: StoredInvite): void;
+  getInvite(tokenHash: string): StoredInvite | undefined;
+  listInvites(): readonly StoredInvite[];
+  deleteInvite(tokenHash: string): boolean;
+  addKeyPackages(device: string, packages: readonly Uint8Array[]): number;
+  putLastResort(device: string, keyPackage: Uint8Array): void;
+  countKeyPackages(device: string): number;
+  claimKeyPackage(device: string): { bytes: Uint8Array; lastResort: boolean } | undefined;
+  dropKeyPackages(device: string): void;
+  putRoster(roster: StoredRoster): boolean;
+  getRoster(room: string): StoredRoster | undefined;
+  deleteRoster(room: string): void;
+  roomsOf(user: string): readonly string[];
+  putMeta(name: string, value: Uint8Array): void;
+  getMeta(name: string): Uint8Array | undefined;
+}
+
+export type SqliteCallName = keyof SqliteCalls & keyof DirectoryStore;
+
+/** A call on its way to the database's thread. */
+export interface SqliteRequest {
+  readonly id: number;
+  readonly name: SqliteCallName;
+  readonly args: readonly unknown[];
+}
+
+/** Its answer. `code` is that of `DirectoryStoreError`. */
+export type SqliteReply =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly code: "FULL" | "CORRUPT" | "UNAVAILABLE" | "TOO_OLD"; readonly message: string };
