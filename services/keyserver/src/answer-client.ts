@@ -1,0 +1,50 @@
+import type { ServiceCall } from "@sotto/interservice";
+import { ErrorCode, parseDeviceId, parseUserId, SottoError } from "@sotto/protocol";
+import type { Answer, Keyserver, Principal } from "./commands/command.ts";
+import { commit } from "./commands/commit.ts";
+import { createInvite } from "./commands/create-invite.ts";
+import { claimKeyPackages, publishKeyPackages } from "./commands/key-packages.ts";
+import { listGrants } from "./commands/list-grants.ts";
+import { readDirectory } from "./commands/read-directory.ts";
+import { register } from "./commands/register.ts";
+import { getRoster, listRooms } from "./commands/rooms.ts";
+import { submitRecord } from "./commands/submit-record.ts";
+
+/** Answers a request of a client that an edge handed on. Rejects with `SottoError`. */
+export async function answerClient(server: Keyserver, call: ServiceCall): Promise<Answer> {
+  const body = call.request?.body;
+  if (!body?.case) throw new SottoError(ErrorCode.UNKNOWN_REQUEST, "that request is not known here");
+  server.events.command(body.case);
+  if (body.case === "register") return await register(server, body.value);
+  const caller = principalOf(call);
+  switch (body.case) {
+    case "readDirectory":
+      return await readDirectory(server, body.value);
+    case "submitRecord":
+      return await submitRecord(server, body.value, caller);
+    case "createInvite":
+      return await createInvite(server, body.value, caller);
+    case "listGrants":
+      return await listGrants(server, body.value, caller);
+    case "publishKeyPackages":
+      return await publishKeyPackages(server, body.value, caller);
+    case "claimKeyPackages":
+      return await claimKeyPackages(server, body.value, caller);
+    case "listRooms":
+      return await listRooms(server, caller);
+    case "getRoster":
+      return await getRoster(server, body.value, caller);
+    case "commit":
+      return await commit(server, body.value, caller);
+    default:
+      throw new SottoError(ErrorCode.UNKNOWN_REQUEST, "that request is not the keyserver's");
+  }
+}
+
+function principalOf(call: ServiceCall): Principal {
+  const { caller } = call;
+  if (!caller || caller.device.length === 0) {
+    throw new SottoError(ErrorCode.NOT_AUTHENTICATED, "log in first");
+  }
+  return { user: parseUserId(caller.user), device: parseDeviceId(caller.device) };
+}

@@ -1,0 +1,1 @@
+export { type KeyserverOptions, type KeyserverService, startKeyserver } from "./start-keyserver.ts";
