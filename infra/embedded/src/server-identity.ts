@@ -1,0 +1,27 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { StartError } from "@sotto/chassis";
+import { generateEd25519, type Signer, signerFromSeed } from "@sotto/identity";
+import { fromHex, toHex } from "@sotto/protocol";
+import { writeDurably } from "./data-folder.ts";
+
+/**
+ * The server's long-lived identity key, which invites pin: read from `folder`, made at first start.
+ * Losing it makes every invite and profile refuse the server.
+ */
+export async function loadServerIdentity(folder: string): Promise<Signer> {
+  const path = join(folder, "server.key");
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw new StartError(`cannot read ${path}`, { cause });
+    const { seed } = await generateEd25519();
+    await writeDurably(folder, path, `${toHex(seed)}\n`);
+    return await signerFromSeed(seed);
+  }
+  if (!/^[0-9a-f]{64}\n?$/.test(text)) {
+    throw new StartError(`${path} is damaged: restore it from a backup, or no client will accept this server`);
+  }
+  return await signerFromSeed(fromHex(text.trim()));
+}
