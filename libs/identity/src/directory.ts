@@ -32,6 +32,8 @@ export interface DirectoryUser {
   readonly devices: readonly DirectoryDevice[];
   /** How the account arrived. */
   readonly invite: Arrival;
+  /** When its first record was made, by its maker's clock, ms. */
+  readonly createdAt: number;
 }
 
 interface MutableUser {
@@ -40,6 +42,7 @@ interface MutableUser {
   readonly chain: string[];
   readonly devices: DeviceId[];
   readonly invite: Arrival;
+  readonly createdAt: number;
 }
 
 /** A record that passed every check, on its way into the directory. */
@@ -124,8 +127,8 @@ export class Directory {
     await this.#tree.append(parsed.bytes);
     this.#root = undefined;
     if (record.typ === "user-create") {
-      const { user: id, name, invite, device } = record;
-      this.#users.set(id, { id, name, invite, chain: [hash], devices: [device.id] });
+      const { user: id, name, invite, device, iat: createdAt } = record;
+      this.#users.set(id, { id, name, invite, createdAt, chain: [hash], devices: [device.id] });
       this.#names.set(name, id);
       this.#owner ??= id;
       this.#addDevice(id, device, index, hash);

@@ -1,0 +1,17 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/**
+ * Holds the profile for one agent. SQLite's own file lock is used because the system frees it however
+ * the process ends. Answers `undefined` where another agent holds it.
+ */
+export function lockProfile(home: string): Disposable | undefined {
+  const db = new DatabaseSync(join(home, "agent.lock"));
+  try {
+    db.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE;");
+  } catch {
+    db.close();
+    return undefined;
+  }
+  return { [Symbol.dispose]: () => db.close() };
+}

@@ -1,0 +1,68 @@
+import { SottoClient, SottoClientError } from "@sotto/sdk";
+import { SqliteStore, tlsTransport, nodeSealCrypto } from "@sotto/sdk/node";
+import { WatchServer } from "./watch-server.ts";
+
+/** The one client of a profile, opened when first needed, and what stands on it. */
+export class AgentProfile implements AsyncDisposable {
+  readonly home: string;
+  #client: Promise<SottoClient> | undefined;
+  #watch: WatchServer | undefined;
+  /** Commands that listen: while there are any, the person is seen as here. */
+  #listeners = 0;
+
+  constructor(home: string) {
+    this.home = home;
+  }
+
+  store(): SqliteStore {
+    return new SqliteStore(this.home);
+  }
+
+  /** The client, connecting or connected. Rejects with NO_PROFILE where nobody joined here. */
+  async client(): Promise<SottoClient> {
+    this.#client ??= this.#open().catch((error) => {
+      this.#client = undefined;
+      throw error;
+    });
+    return await this.#client;
+  }
+
+  /** Marks a command that listens; dispose when it ends. */
+  async listening(): Promise<AsyncDisposable> {
+    const client = await this.client();
+    this.#listeners++;
+    if (this.#listeners === 1) await client.setQuiet(false);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        this.#listeners--;
+        if (this.#listeners === 0) await client.setQuiet(true);
+      },
+    };
+  }
+
+  /** Serves opened media on loopback. */
+  async watch(): Promise<WatchServer> {
+    const client = await this.client();
+    this.#watch ??= await WatchServer.start(client.media);
+    return this.#watch;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#watch?.[Symbol.asyncDispose]();
+    const client = await this.#client?.catch(() => undefined);
+    await client?.[Symbol.asyncDispose]();
+  }
+
+  async #open(): Promise<SottoClient> {
+    const store = this.store();
+    try {
+      return await SottoClient.open({ store, transport: tlsTransport, quiet: true, sealCrypto: nodeSealCrypto });
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      if (error instanceof SottoClientError && error.code === "NO_PROFILE") {
+        throw new SottoClientError("NO_PROFILE", "nobody has joined with this profile yet: sotto join <invite> --name <you>");
+      }
+      throw error;
+    }
+  }
+}

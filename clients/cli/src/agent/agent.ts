@@ -1,0 +1,92 @@
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { systemClock } from "@sotto/clock";
+import { agentSocketPath } from "../config.ts";
+import { lockProfile } from "./agent-lock.ts";
+import { AgentProfile } from "./agent-profile.ts";
+import { toReplyError } from "./failure.ts";
+import { methods } from "./methods.ts";
+import { type AgentRequest, readLines, writeLine } from "./wire.ts";
+
+const idleMs = 60_000;
+
+/**
+ * The agent of one profile: holds its session and its group state for all commands at once, so that
+ * they never fork it. Ends after a minute without a command. Resolves with the exit code.
+ */
+export async function runAgent(home: string): Promise<number> {
+  using lock = lockProfile(home);
+  if (!lock) return 0;
+  const path = agentSocketPath(home);
+  rmSync(path, { force: true });
+  await using profile = new AgentProfile(home);
+  const stopped = Promise.withResolvers<number>();
+  const calls = new Set<Socket>();
+  const server = createServer((socket) => {
+    idle.cancel();
+    calls.add(socket);
+    socket.once("close", () => {
+      calls.delete(socket);
+      if (calls.size === 0) idle = systemClock.after(idleMs, () => stopped.resolve(0));
+    });
+    serve(socket, profile);
+  });
+  let idle = systemClock.after(idleMs, () => stopped.resolve(0));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.resolve(0));
+  await listen(server, path);
+  const code = await stopped.promise;
+  rmSync(path, { force: true });
+  for (const socket of calls) socket.destroy();
+  server.close();
+  return code;
+}
+
+/** Listens with the socket closed to other users from its first moment. */
+async function listen(server: Server, path: string): Promise<void> {
+  const before = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(path, resolve);
+    });
+  } finally {
+    process.umask(before);
+  }
+  chmodSync(path, 0o600);
+}
+
+function serve(socket: Socket, profile: AgentProfile): void {
+  const gone = new AbortController();
+  socket.on("error", () => {});
+  socket.once("close", () => gone.abort(new Error("the command ended")));
+  let begun = false;
+  const take = async (value: unknown) => {
+    if (begun) return;
+    begun = true;
+    const { method, params } = value as AgentRequest;
+    try {
+      const run = methods[method];
+      if (!run) throw new Error(`unknown method ${method}`);
+      const item = async (entry: unknown) => {
+        if (!writeLine(socket, { item: entry })) await drained(socket);
+      };
+      writeLine(socket, { result: (await run(profile, params, { item, signal: gone.signal })) ?? null });
+    } catch (error) {
+      if (!gone.signal.aborted) writeLine(socket, { error: toReplyError(error) });
+    }
+    socket.end();
+  };
+  readLines(
+    socket,
+    (value) => void take(value),
+    () => socket.destroy(),
+  );
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.destroyed) return resolve();
+    socket.once("drain", resolve);
+    socket.once("close", () => resolve());
+  });
+}

@@ -1,0 +1,52 @@
+import { statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileSource, saveTo } from "@sotto/sdk/node";
+import type { Method } from "./methods.ts";
+import { optionalText, text } from "./params.ts";
+
+export const share: Method = async (profile, params, { item, signal }) => {
+  const client = await profile.client();
+  await client.online();
+  await using source = await fileSource(text(params, "file"));
+  const target = text(params, "target");
+  if (!target.startsWith("@")) await client.rooms.waitFor(target, 5_000);
+  return await client.media.share(target, source, {
+    signal,
+    onProgress: (done, total) => void item({ done, total }),
+  });
+};
+
+export const media: Method = async (profile, params) => {
+  const client = await profile.client();
+  await client.ready();
+  const room = optionalText(params, "room");
+  const list = await client.media.list(room === undefined ? undefined : client.rooms.find(room).room);
+  return list.map(({ sender, ...rest }) => ({ ...rest, sender: client.people.name(sender), senderId: sender }));
+};
+
+export const save: Method = async (profile, params, { item, signal }) => {
+  const client = await profile.client();
+  await client.ready();
+  const object = text(params, "object");
+  const opened = await client.media.open(object);
+  const given = optionalText(params, "path") ?? text(params, "folder");
+  // The sender chose the name: only its last part is used, and never as a path.
+  const name = basename(opened.name.replaceAll("\\", "/")) || object;
+  const path = isFolder(given) ? join(given, name) : given;
+  const onProgress = (done: number, total: number) => void item({ done, total });
+  return await saveTo(opened, path, { signal, onProgress });
+};
+
+export const watch: Method = async (profile, params, { item, signal }) => {
+  const client = await profile.client();
+  await client.ready();
+  const server = await profile.watch();
+  await using served = await server.serve(text(params, "object"));
+  await item({ url: served.url, bytes: served.bytes, name: served.name, mime: served.mime });
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  return { ended: true };
+};
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}

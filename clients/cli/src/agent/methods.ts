@@ -1,0 +1,37 @@
+import type { AgentProfile } from "./agent-profile.ts";
+import { invite, join, keys, whoami } from "./people-methods.ts";
+import { media, save, share, watch } from "./media-methods.ts";
+import { listen, members, roomAdd, roomCreate, roomRemove, rooms, send } from "./room-methods.ts";
+
+/** What a method may use beside the profile. */
+export interface MethodContext {
+  /** Hands an item to the command; resolves when it may have the next. */
+  item(value: unknown): Promise<void>;
+  /** Aborts when the command ended. */
+  readonly signal: AbortSignal;
+}
+
+export type Method = (
+  profile: AgentProfile,
+  params: Readonly<Record<string, unknown>>,
+  context: MethodContext,
+) => Promise<unknown>;
+
+/** Everything that commands can ask of the agent. */
+export const methods: Readonly<Record<string, Method>> = {
+  join,
+  whoami,
+  invite,
+  keys,
+  rooms,
+  members,
+  roomCreate,
+  roomAdd,
+  roomRemove,
+  send,
+  listen,
+  share,
+  media,
+  save,
+  watch,
+};

@@ -1,0 +1,61 @@
+import { join as joinServer, type SottoClient } from "@sotto/sdk";
+import { tlsTransport } from "@sotto/sdk/node";
+import type { Method } from "./methods.ts";
+import { optionalCount, text, texts } from "./params.ts";
+
+/** How long `join` waits for a member to let the newcomer in before it says what it waits for. */
+const letInWaitMs = 8_000;
+const pollMs = 50;
+
+export const waitingForMember = "waiting for a member to come online";
+
+function self(client: SottoClient) {
+  const { name, user, device, server } = client.profile;
+  return { user: name, userId: user, device, server: `${server.host}:${server.port}` };
+}
+
+export const join: Method = async (profile, params, { signal }) => {
+  {
+    await using store = profile.store();
+    await joinServer({ invite: text(params, "invite"), name: text(params, "name"), store, transport: tlsTransport, signal });
+  }
+  const client = await profile.client();
+  await client.online();
+  const rooms = () => client.rooms.list().filter(({ phase, name }) => phase === "active" && name !== "");
+  for (let waited = 0; waited < letInWaitMs && rooms().length === 0; waited += pollMs) {
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    signal.throwIfAborted();
+  }
+  const waiting = rooms().length === 0 ? { waiting: waitingForMember } : {};
+  return { ...self(client), rooms: rooms().map(({ room, name }) => ({ room, name })), ...waiting };
+};
+
+export const whoami: Method = async (profile) => {
+  const client = await profile.client();
+  const state = await client.online(2_000).then(
+    () => "online",
+    () => "offline",
+  );
+  return { ...self(client), connection: state };
+};
+
+export const invite: Method = async (profile, params) => {
+  const client = await profile.client();
+  await client.online();
+  const rooms = texts(params, "rooms");
+  if (rooms.length === 0) await client.rooms.waitFor("general", 5_000).catch(() => {});
+  const uses = optionalCount(params, "uses");
+  const expiresInMs = optionalCount(params, "expiresInMs");
+  const made = await client.invite({
+    ...(rooms.length > 0 ? { rooms } : {}),
+    ...(uses !== undefined ? { uses } : {}),
+    ...(expiresInMs !== undefined ? { expiresInMs } : {}),
+  });
+  return { invite: made.invite, link: made.link, expiresAt: made.expiresAt };
+};
+
+export const keys: Method = async (profile, params) => {
+  const client = await profile.client();
+  const { user, name, ...rest } = await client.people.keys(text(params, "user"));
+  return { user: name, userId: user, ...rest };
+};

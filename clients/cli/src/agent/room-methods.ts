@@ -1,0 +1,139 @@
+import type { NumberedEntry, SottoClient } from "@sotto/sdk";
+import { SottoClientError } from "@sotto/sdk";
+import { CommandError, ExitCode } from "../exit-code.ts";
+import type { Method } from "./methods.ts";
+import { optionalCount, optionalText, text } from "./params.ts";
+import { waitingForMember } from "./people-methods.ts";
+
+const defaultTimeoutMs = 30_000;
+const enterWaitMs = 5_000;
+
+/** The room of that name; one that this device is just being let into is waited for. */
+async function knownRoom(client: SottoClient, name: string): Promise<string> {
+  if (name.startsWith("@")) return name;
+  try {
+    return (await client.rooms.waitFor(name, enterWaitMs)).room;
+  } catch (error) {
+    const nowhere = client.rooms.list().every(({ phase }) => phase !== "active");
+    if (nowhere && error instanceof SottoClientError && error.code === "UNKNOWN_ROOM") {
+      throw new CommandError(ExitCode.refused, "NOT_IN_ROOM", `${waitingForMember}: nobody has let this device in yet`);
+    }
+    throw error;
+  }
+}
+
+export const rooms: Method = async (profile) => {
+  const client = await profile.client();
+  await client.ready();
+  const list = client.rooms.list().filter(({ phase }) => phase !== "left");
+  const waiting = list.some(({ phase }) => phase === "active") ? {} : { waiting: waitingForMember };
+  return { rooms: list.map(({ phase, ...room }) => ({ ...room, state: phase })), ...waiting };
+};
+
+export const members: Method = async (profile, params) => {
+  const client = await profile.client();
+  await client.ready();
+  const room = await knownRoom(client, text(params, "room"));
+  return client.rooms.members(room).map(({ user, name, ...rest }) => ({ user: name, userId: user, ...rest }));
+};
+
+export const roomCreate: Method = async (profile, params) => {
+  const client = await profile.client();
+  await client.online();
+  const { room, name } = await client.rooms.create(text(params, "name"));
+  return { room, name };
+};
+
+export const roomAdd: Method = async (profile, params) => {
+  const client = await profile.client();
+  await client.ready();
+  const room = await knownRoom(client, text(params, "room"));
+  const user = text(params, "user");
+  return { room, user, sequence: await client.rooms.add(room, user) };
+};
+
+export const roomRemove: Method = async (profile, params) => {
+  const client = await profile.client();
+  await client.ready();
+  const room = await knownRoom(client, text(params, "room"));
+  const user = text(params, "user");
+  return { room, user, sequence: await client.rooms.remove(room, user) };
+};
+
+export const send: Method = async (profile, params, { signal }) => {
+  const client = await profile.client();
+  const timeoutMs = optionalCount(params, "timeoutMs") ?? defaultTimeoutMs;
+  await client.online(timeoutMs, signal);
+  const target = await knownRoom(client, text(params, "target"));
+  const late = new SottoClientError(
+    "NOT_REACHABLE",
+    "the server did not confirm the message in time; if it was on its way it will be sent once, when the server is back",
+  );
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(late), timeoutMs);
+  try {
+    return await client.send(target, text(params, "text"), AbortSignal.any([timeout.signal, signal]));
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+export const listen: Method = async (profile, params, { item, signal }) => {
+  const client = await profile.client();
+  const follow = params["follow"] !== false;
+  const after = optionalCount(params, "after");
+  const name = optionalText(params, "room");
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  await using _here = follow ? await profile.listening() : undefined;
+  await client.ready();
+  const room = name === undefined ? undefined : client.rooms.find(await knownRoom(client, name)).room;
+  const filter = { ...(room ? { room } : {}), ...(after !== undefined ? { after } : {}) };
+  if (follow) await snapshot(client, item);
+  const live = client.live(either);
+  let reached = 0;
+  for await (const entry of client.history(filter)) {
+    reached = entry.order;
+    await item(show(client, entry));
+  }
+  await item({ type: "ready" });
+  if (!follow) return { ended: true };
+  const following = (async () => {
+    for await (const event of live) {
+      if (event.type === "presence") await item({ ...event, user: client.people.name(event.user), userId: event.user });
+      else if (event.type === "typing") await item({ ...event, user: client.people.name(event.user) });
+      else if (event.type === "connection" || event.type === "notice") await item(event);
+    }
+  })();
+  try {
+    for await (const entry of client.history({ ...filter, follow: true, fromOrder: reached, signal: either })) {
+      await item(show(client, entry));
+    }
+  } finally {
+    stop.abort();
+    await following;
+  }
+  return { ended: true };
+};
+
+/** Who is here, for everybody who shares a room. */
+async function snapshot(client: SottoClient, item: (value: unknown) => Promise<void>): Promise<void> {
+  await client.presenceKnown(2_000);
+  const present = client.presence();
+  const users = new Set(client.rooms.list().flatMap(({ room, phase }) => (phase === "active" ? client.rooms.members(room) : [])).map(({ user }) => user));
+  for (const user of users) {
+    await item({ type: "presence", user: client.people.name(user), userId: user, state: present.get(user) ?? "offline" });
+  }
+}
+
+/** An entry with names in place of ids; the ids stay beside them. */
+function show(client: SottoClient, entry: NumberedEntry): unknown {
+  const { order, ...rest } = entry;
+  const roomName = client.rooms.nameOf(entry.room);
+  const base = { ...rest, roomName };
+  if ("sender" in entry) return { ...base, sender: client.people.name(entry.sender), senderId: entry.sender };
+  if (entry.type === "membership") {
+    return { ...base, users: entry.users.map((user) => client.people.name(user)), by: client.people.name(entry.by) };
+  }
+  return base;
+}

@@ -1,0 +1,94 @@
+import { type Command, InvalidArgumentError } from "commander";
+import qrcode from "qrcode";
+import { CommandContext } from "../command.ts";
+import { parseDuration } from "../duration.ts";
+
+interface Self {
+  readonly user: string;
+  readonly userId: string;
+  readonly device: string;
+  readonly server: string;
+  readonly waiting?: string;
+  readonly connection?: string;
+  readonly rooms?: readonly { room: string; name: string }[];
+}
+
+interface Keys {
+  readonly user: string;
+  readonly chain: readonly string[];
+  readonly devices: readonly { device: string; name: string; revoked: boolean }[];
+  readonly safetyNumber?: string;
+}
+
+/** A whole number of at least 1, for a flag. */
+export function positive(text: string): number {
+  if (!/^[1-9]\d{0,15}$/.test(text)) throw new InvalidArgumentError("it must be a whole number from 1 on");
+  return Number(text);
+}
+
+/** A whole number of at least 0, for a flag. */
+export function count(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("it must be a whole number from 0 on");
+  return Number(text);
+}
+
+export function registerPeople(program: Command): void {
+  program
+    .command("join")
+    .description("make your account with an invite")
+    .argument("<invite>", "sotto://… or the https://… link, all of it")
+    .requiredOption("--name <name>", "how others call you: letters, digits, . _ -")
+    .action(async (invite: string, _flags, command: Command) => {
+      const context = new CommandContext(command.optsWithGlobals());
+      const self = await context.call<Self>("join", { invite, name: command.opts()["name"] });
+      const rooms = (self.rooms ?? []).map(({ name }) => name).join(", ");
+      context.output.result(self, () => `You are ${context.output.bold(self.user)} on ${self.server}.${rooms ? ` Rooms: ${rooms}.` : ""}`);
+      if (self.waiting) context.output.note(`${self.waiting}: somebody who is in the room lets you in.`);
+    });
+
+  program
+    .command("whoami")
+    .description("who this profile is")
+    .action(async (_flags, command: Command) => {
+      const context = new CommandContext(command.optsWithGlobals());
+      const self = await context.call<Self>("whoami");
+      context.output.result(self, () => `${context.output.bold(self.user)} on ${self.server} (${self.connection})\ndevice ${self.device}`);
+    });
+
+  program
+    .command("invite")
+    .description("make an invite for somebody")
+    .option("--room <room...>", "rooms that it lets into (default: general)")
+    .option("--uses <n>", "how many people may use it", positive, 1)
+    .option("--expires <duration>", "how long it is good: 90s, 30m, 24h, 7d or never", "7d")
+    .action(async (_flags, command: Command) => {
+      const context = new CommandContext(command.optsWithGlobals());
+      const { room, uses, expires } = command.opts();
+      const made = await context.call<{ invite: string; link: string }>("invite", {
+        ...(room ? { rooms: room } : {}),
+        uses,
+        expiresInMs: parseDuration(expires),
+      });
+      const qr = !context.output.json && process.stdout.isTTY ? await qrcode.toString(made.link, { type: "terminal", small: true }) : "";
+      context.output.result(made, () => `${qr}Open this link, or give it to sotto join:\n${context.output.accent(made.link)}\n${made.invite}`);
+    });
+
+  program
+    .command("keys")
+    .description("a person's identity chain, devices and safety number")
+    .argument("<user>")
+    .action(async (user: string, _flags, command: Command) => {
+      const context = new CommandContext(command.optsWithGlobals());
+      const keys = await context.call<Keys>("keys", { user });
+      context.output.result(keys, () => {
+        const devices = keys.devices.map(({ device, name, revoked }) => `  ${device}  ${name}${revoked ? "  revoked" : ""}`);
+        const number = keys.safetyNumber?.replace(/(\d{5})(?=\d)/g, "$1 ");
+        return [
+          `${context.output.bold(keys.user)}: ${keys.chain.length} signed record(s), last ${keys.chain.at(-1)?.slice(0, 16)}…`,
+          "devices:",
+          ...devices,
+          ...(number ? [`safety number, the same on both sides:\n  ${number}`] : []),
+        ].join("\n");
+      });
+    });
+}

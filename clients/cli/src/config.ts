@@ -1,0 +1,38 @@
+import { createHash } from "node:crypto";
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** What the environment says; nothing else reads it. */
+export interface CliConfig {
+  /** Folder of the profile. */
+  readonly home: string;
+  /** Colours and progress bars: only where a person looks. */
+  readonly terminal: boolean;
+  readonly colour: boolean;
+}
+
+export function readConfig(homeFlag: string | undefined): CliConfig {
+  const home = homeFlag ?? process.env.SOTTO_HOME ?? join(homedir(), ".sotto");
+  const terminal = process.stderr.isTTY === true;
+  return {
+    home: resolve(home),
+    terminal,
+    colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+  };
+}
+
+/** A Unix socket's path may not be longer than this on Linux and macOS. */
+const socketPathBytesMax = 100;
+
+/** Where the profile's agent listens. Long paths get a short name in the temporary folder. */
+export function agentSocketPath(home: string): string {
+  const path = join(home, "agent.sock");
+  if (Buffer.byteLength(path) <= socketPathBytesMax) return path;
+  const digest = createHash("sha256").update(home).digest("hex").slice(0, 24);
+  return join(tmpdir(), `sotto-${process.getuid?.() ?? 0}-${digest}`, "agent.sock");
+}
+
+/** Where programs are looked for. */
+export function searchPath(): string {
+  return process.env.PATH ?? "";
+}

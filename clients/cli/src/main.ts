@@ -1,0 +1,55 @@
+import { Command, CommanderError } from "commander";
+import { registerMedia } from "./commands/media.ts";
+import { registerPeople } from "./commands/people.ts";
+import { registerRooms } from "./commands/rooms.ts";
+import { registerTalk } from "./commands/talk.ts";
+import { registerWatch } from "./commands/watch.ts";
+import { CommandError, ExitCode } from "./exit-code.ts";
+
+const version = "0.1.0";
+
+function build(): Command {
+  const program = new Command("sotto")
+    .description("Talk, share and watch with your team; the server reads nothing of it.")
+    .version(version)
+    .option("--home <dir>", "folder of the profile (or SOTTO_HOME; default ~/.sotto)")
+    .option("--json", "one JSON object a line on standard output")
+    .showHelpAfterError("(sotto --help shows all commands)")
+    .exitOverride()
+    .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 server not reachable.");
+  for (const register of [registerPeople, registerRooms, registerTalk, registerMedia, registerWatch]) register(program);
+  for (const command of program.commands) inherit(command);
+  return program;
+}
+
+/** The flags of the program may stand after the command as well. */
+function inherit(command: Command): void {
+  command
+    .option("--home <dir>", "folder of the profile (or SOTTO_HOME)")
+    .option("--json", "one JSON object a line on standard output")
+    .exitOverride();
+  for (const child of command.commands) inherit(child);
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
+  }
+  if (error instanceof CommandError) {
+    process.stderr.write(`sotto: ${error.message}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`sotto: ${error instanceof Error ? error.message : String(error)}\n`);
+  return ExitCode.refused;
+}
+
+// A reader that goes away (`sotto listen | head -1`) ends the command quietly.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? ExitCode.done : ExitCode.refused);
+});
+
+try {
+  await build().parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = report(error);
+}

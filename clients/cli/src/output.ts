@@ -1,0 +1,34 @@
+import { styleText } from "node:util";
+
+/** Where a command's results go: JSON for scripts, or lines for people. */
+export class Output {
+  readonly json: boolean;
+  readonly #colour: boolean;
+
+  constructor(options: { json: boolean; colour: boolean }) {
+    this.json = options.json;
+    this.#colour = options.colour;
+  }
+
+  /** A result: one JSON object a line, or what `human` makes of it. */
+  result(value: unknown, human: () => string): void {
+    process.stdout.write(`${this.json ? JSON.stringify(value) : human()}\n`);
+  }
+
+  /** For people only, on standard error. */
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  bold(text: string): string {
+    return this.#colour ? styleText("bold", text) : text;
+  }
+
+  dim(text: string): string {
+    return this.#colour ? styleText("dim", text) : text;
+  }
+
+  accent(text: string): string {
+    return this.#colour ? styleText("cyan", text) : text;
+  }
+}

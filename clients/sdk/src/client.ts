@@ -1,0 +1,351 @@
+import { type Clock, systemClock } from "@sotto/clock";
+import { signerFromSeed } from "@sotto/identity";
+import { createMls } from "@sotto/mls";
+import { type SealCrypto, webSealCrypto } from "@sotto/sealed-media";
+import {
+  type Authenticated,
+  type Event,
+  fromHex,
+  limits,
+  PresenceState,
+  parseDeviceId,
+  parseRoomId,
+  parseUserId,
+  type Record as RecordMessage,
+  SignalKind,
+  toSafeNumber,
+  type UserId,
+} from "@sotto/protocol";
+import type { Connection } from "./connection/connection.ts";
+import { Session } from "./connection/session.ts";
+import { DirectoryReplica } from "./directory/directory-replica.ts";
+import { SottoClientError } from "./errors.ts";
+import { type ClientEvent, LiveEvents, type PresenceWord } from "./events.ts";
+import { History, type ListenOptions } from "./history/history.ts";
+import type { NumberedEntry } from "./history/history-entry.ts";
+import { createInvite, type CreatedInvite, type InviteOptions } from "./invites.ts";
+import { KeyPackages } from "./key-packages.ts";
+import { MediaLibrary } from "./media/media-library.ts";
+import { People } from "./people.ts";
+import { PresenceView } from "./presence.ts";
+import type { ProfileStore } from "./ports/profile-store.ts";
+import type { Transport } from "./ports/transport.ts";
+import { loadProfile, type Profile } from "./profile.ts";
+import { RoomDesk } from "./room-desk.ts";
+import { Outbox } from "./rooms/outbox.ts";
+import { Parts } from "./rooms/parts.ts";
+import type { RoomContext } from "./rooms/room-context.ts";
+import { Rooms } from "./rooms/rooms.ts";
+import type { Sent } from "./rooms/sender.ts";
+
+export interface ClientOptions {
+  readonly store: ProfileStore;
+  readonly transport: Transport;
+  /** A quiet client makes nobody appear online and hears no presence. Default false. */
+  readonly quiet?: boolean;
+  readonly clock?: Clock;
+  /** Numbers from 0 (inclusive) to 1 (exclusive), for jitter only. */
+  readonly random?: () => number;
+  /** Primitives for media; default: the platform's WebCrypto. */
+  readonly sealCrypto?: SealCrypto;
+  /** One-time KeyPackages to keep at the server. */
+  readonly keyPackagesTarget?: number;
+}
+
+const requestTimeoutMs = 30_000;
+
+/**
+ * A device of one person, connected as long as it lives. Open it on a store that `join` filled:
+ *
+ * ```ts
+ * await using client = await SottoClient.open({ store, transport });
+ * await client.send("general", "hello");
+ * for await (const event of client.events()) console.log(event);
+ * ```
+ */
+export class SottoClient implements AsyncDisposable {
+  readonly profile: Profile;
+  /** Who is who. */
+  readonly people: People;
+  /** Rooms by name or id: making, membership, sending. */
+  readonly rooms: RoomDesk;
+  /** Files and videos. */
+  readonly media: MediaLibrary;
+  readonly #context: RoomContext;
+  readonly #rooms: Rooms;
+  readonly #session: Session;
+  readonly #live: LiveEvents;
+  readonly #presence: PresenceView;
+  readonly #stop: AbortController;
+  readonly #quiet: { now: boolean };
+  #ready = false;
+  #connection: Connection | undefined;
+
+  private constructor(parts: {
+    context: RoomContext;
+    rooms: Rooms;
+    session: Session;
+    live: LiveEvents;
+    stop: AbortController;
+    quiet: { now: boolean };
+  }) {
+    this.#context = parts.context;
+    this.#rooms = parts.rooms;
+    this.#session = parts.session;
+    this.#live = parts.live;
+    this.#stop = parts.stop;
+    this.#quiet = parts.quiet;
+    this.#presence = new PresenceView(parts.live);
+    this.profile = parts.context.profile;
+    this.people = new People(parts.context);
+    this.rooms = new RoomDesk(parts.context, parts.rooms, this.people);
+    this.media = new MediaLibrary(parts.context, this.rooms);
+  }
+
+  /** Opens the profile in the store and begins to connect. Throws NO_PROFILE, PROFILE_BROKEN. */
+  static async open(options: ClientOptions): Promise<SottoClient> {
+    const { store } = options;
+    const profile = await loadProfile(store);
+    if (!profile) throw new SottoClientError("NO_PROFILE", "there is no profile here yet; join with an invite first");
+    const clock = options.clock ?? systemClock;
+    const random = options.random ?? Math.random;
+    const stop = new AbortController();
+    const live = new LiveEvents();
+    const directory = await DirectoryReplica.open(store);
+    const mls = createMls({ suite: profile.suite, now: () => clock.now() });
+    const mlsKey = { publicKey: (await signerFromSeed(profile.secrets.mls)).publicKey, privateKey: profile.secrets.mls };
+    const leaf = {
+      user: profile.user,
+      device: profile.device,
+      get recordHash() {
+        const own = directory.directory.device(profile.device);
+        if (!own) throw new SottoClientError("NOT_REACHABLE", "this device has not seen its own record yet");
+        return fromHex(own.recordHash);
+      },
+    };
+    const target = options.keyPackagesTarget ?? limits.keyPackagesMax;
+    const quiet = { now: options.quiet ?? false };
+    let client: SottoClient | undefined;
+    const session = new Session(
+      {
+        transport: options.transport,
+        address: profile.server,
+        serverKeySha256: profile.serverKeySha256,
+        device: profile.device,
+        authKey: await signerFromSeed(profile.secrets.auth),
+        clock,
+        random,
+        quiet: () => quiet.now,
+      },
+      {
+        event: (event) => {
+          if (client) client.#take(event);
+        },
+        record: (record) => {
+          if (client) client.#record(record);
+        },
+        online: async (connection, login) => {
+          if (client) await client.#online(connection, login);
+        },
+        offline: (reason) => live.emit({ type: "connection", state: "offline", reason }),
+        refused: (error) => live.emit({ type: "notice", text: error.message }),
+      },
+    );
+    const context: RoomContext = {
+      profile,
+      leaf,
+      mls,
+      mlsKey,
+      signKey: await signerFromSeed(profile.secrets.sign),
+      store,
+      history: await History.open(store),
+      outbox: await Outbox.open(store),
+      directory,
+      keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target }),
+      parts: new Parts(clock),
+      sealCrypto: options.sealCrypto ?? webSealCrypto,
+      clock,
+      random,
+      signal: stop.signal,
+      online: (timeoutMs, signal) => session.ready(timeoutMs, signal),
+      notice: (room, text) => live.emit({ type: "notice", room, text }),
+    };
+    const rooms = await Rooms.open(context);
+    client = new SottoClient({ context, rooms, session, live, stop, quiet });
+    const opened = client;
+    rooms.onChanged(() => opened.#checkReady());
+    directory.onGrown(() => rooms.wakeUpkeep());
+    session.start();
+    return opened;
+  }
+
+  /** Resolves when the client is logged in. Rejects with NOT_REACHABLE or the reason of a refusal. */
+  async online(timeoutMs: number = requestTimeoutMs, signal?: AbortSignal): Promise<void> {
+    await this.#session.ready(timeoutMs, signal);
+  }
+
+  /** Resolves when everything that the rooms held at login is in the history. */
+  async ready(timeoutMs: number = requestTimeoutMs): Promise<void> {
+    await this.online(timeoutMs);
+    const deadline = this.#context.clock.monotonic() + timeoutMs;
+    while (!this.#isReady()) {
+      if (this.#context.clock.monotonic() > deadline) {
+        throw new SottoClientError("NOT_REACHABLE", "the rooms could not be read in time");
+      }
+      await this.#context.clock.sleep(10, this.#stop.signal);
+    }
+  }
+
+  /** Sends a text to a room (id or name) or a person (`@name`). Resolves when the server has it durably. */
+  async send(target: string, text: string, signal?: AbortSignal): Promise<Sent> {
+    return await this.rooms.send(target, text, signal);
+  }
+
+  /** Makes an invite for one or more people. */
+  async invite(options: InviteOptions = {}): Promise<CreatedInvite> {
+    return await createInvite(this.#context, this.rooms, options);
+  }
+
+  /** This device's own history, its own messages included, and what follows. */
+  history(options: Partial<ListenOptions> = {}): AsyncGenerator<NumberedEntry, void, undefined> {
+    return this.#context.history.read({ follow: false, ...options });
+  }
+
+  /** What is not kept: presence (those who are here first), typing, connection, notices, `ready`. */
+  async *live(signal: AbortSignal = this.#stop.signal): AsyncGenerator<ClientEvent, void, undefined> {
+    const both = AbortSignal.any([signal, this.#stop.signal]);
+    const events = this.#live.subscribe(both);
+    for (const [user, state] of this.#presence.present()) yield { type: "presence", user, state };
+    if (this.#ready) yield { type: "ready" };
+    yield* events;
+  }
+
+  /** Everybody who shares a room and is not offline, as the server last said. */
+  presence(): ReadonlyMap<UserId, PresenceWord> {
+    return this.#presence.present();
+  }
+
+  /** Resolves when the server has said who is here, or after `timeoutMs`. */
+  async presenceKnown(timeoutMs: number): Promise<void> {
+    for (let waited = 0; waited < timeoutMs && !this.#presence.known; waited += 10) {
+      await this.#context.clock.sleep(10, this.#stop.signal);
+    }
+  }
+
+  /** Whether this person is seen by others through this client, and sees them. */
+  async setQuiet(quiet: boolean): Promise<void> {
+    if (this.#quiet.now === quiet) return;
+    this.#quiet.now = quiet;
+    const connection = this.#session.connection;
+    if (!connection) return;
+    if (quiet) this.#presence.forget();
+    const value = { state: quiet ? PresenceState.OFFLINE : PresenceState.ONLINE };
+    await connection.request({ case: "setPresence", value }, "done").catch(() => {});
+  }
+
+  /** Says that the person is here, or away from the keyboard. */
+  async setPresence(state: "online" | "idle"): Promise<void> {
+    const connection = await this.#session.ready(requestTimeoutMs);
+    const value = { state: state === "idle" ? PresenceState.IDLE : PresenceState.ONLINE };
+    await connection.request({ case: "setPresence", value }, "done");
+  }
+
+  /** Tells the room that this person is typing, or stopped. Best effort. */
+  async typing(room: string, typing = true): Promise<void> {
+    const connection = await this.#session.ready(requestTimeoutMs);
+    const kind = typing ? SignalKind.TYPING : SignalKind.TYPING_STOPPED;
+    const value = { room: fromHex(this.rooms.find(room).room), kind };
+    await connection.request({ case: "sendSignal", value }, "done");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new SottoClientError("CLOSED", "this client was closed"));
+    this.#rooms.close();
+    await this.#session[Symbol.asyncDispose]();
+    await Promise.all(this.#rooms.all().map((room) => room.replica.exclusive(async () => {})));
+    await this.#context.store[Symbol.asyncDispose]();
+  }
+
+  async #online(connection: Connection, login: Authenticated): Promise<void> {
+    this.#connection = connection;
+    this.#ready = false;
+    this.#presence.forget();
+    const { directory, keyPackages, store } = this.#context;
+    await directory.sync(connection, toSafeNumber(login.directorySize));
+    if (!(await store.get("meta", "published"))) {
+      await keyPackages.publishFirst(connection);
+      await store.commit([{ table: "meta", key: "published", value: new Uint8Array([1]) }]);
+    } else {
+      keyPackages.replenish(connection, login.keyPackagesLeft);
+    }
+    await this.#rooms.resume(connection);
+    this.#live.emit({ type: "connection", state: "online" });
+    void this.#afterLogin();
+  }
+
+  /** The owner's first login makes the room that invites grant by default. */
+  async #afterLogin(): Promise<void> {
+    const { store, directory, profile } = this.#context;
+    if (directory.directory.owner !== profile.user || (await store.get("meta", "general"))) return;
+    try {
+      await this.#session.ready(requestTimeoutMs);
+      const room = this.rooms.named("general")[0] ?? (await this.rooms.create("general"));
+      await store.commit([{ table: "meta", key: "general", value: fromHex(room.room) }]);
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#live.emit({ type: "notice", text: `general: ${String(error)}` });
+    }
+  }
+
+  #record(record: RecordMessage): void {
+    if (this.#connection) this.#rooms.take(this.#connection, record);
+  }
+
+  #take(event: Event): void {
+    const connection = this.#connection;
+    const { body } = event;
+    if (!connection) return;
+    this.#presence.take(event);
+    switch (body.case) {
+      case "directoryGrew":
+        void this.#context.directory.sync(connection, toSafeNumber(body.value.size)).catch(() => {});
+        return;
+      case "grantsChanged":
+        this.#rooms.wakeUpkeep();
+        return;
+      case "roomEntered":
+        void this.#rooms
+          .entered(connection, parseRoomId(body.value.room), toSafeNumber(body.value.sequence))
+          .catch((error) => this.#live.emit({ type: "notice", text: String(error) }));
+        return;
+      case "roomInterrupted":
+        this.#rooms.interrupted(connection, parseRoomId(body.value.room));
+        return;
+      case "signalReceived": {
+        const { room, user, kind, device } = body.value;
+        if (parseDeviceId(device) === this.profile.device) return;
+        this.#live.emit({
+          type: "typing",
+          room: parseRoomId(room),
+          user: parseUserId(user),
+          typing: kind === SignalKind.TYPING,
+        });
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  #isReady(): boolean {
+    return (
+      this.#session.connection !== undefined &&
+      this.#rooms.all().every(({ replica }) => replica.state.phase === "left" || replica.caughtUp)
+    );
+  }
+
+  #checkReady(): void {
+    if (this.#ready || !this.#isReady()) return;
+    this.#ready = true;
+    this.#live.emit({ type: "ready" });
+  }
+}

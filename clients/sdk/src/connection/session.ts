@@ -1,0 +1,227 @@
+import type { Signer } from "@sotto/identity";
+import type { Clock } from "@sotto/clock";
+import {
+  type Authenticated,
+  authInput,
+  CloseCode,
+  type DeviceId,
+  type Event,
+  ErrorCode,
+  fromHex,
+  type Hello,
+  type Record as RecordMessage,
+  reconnects,
+  SottoError,
+  tlsBinding,
+  webSocketBinding,
+} from "@sotto/protocol";
+import { randomBytes } from "../bytes.ts";
+import { SottoClientError } from "../errors.ts";
+import type { ServerAddress, Transport, TransportConnection } from "../ports/transport.ts";
+import { Backoff } from "./backoff.ts";
+import { Connection } from "./connection.ts";
+import { checkServer } from "./server-proof.ts";
+
+const protocolVersion = 1;
+
+export interface SessionOptions {
+  readonly transport: Transport;
+  readonly address: ServerAddress;
+  readonly serverKeySha256: Uint8Array;
+  readonly device: DeviceId;
+  readonly authKey: Signer;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Asked at every login. */
+  quiet(): boolean;
+}
+
+export interface SessionEvents {
+  event(event: Event): void;
+  record(record: RecordMessage): void;
+  /** A new connection is logged in. What it throws ends the connection. */
+  online(connection: Connection, login: Authenticated): Promise<void>;
+  offline(reason: string): void;
+  /** The server will not have this device any more, or is not the server: no more attempts. */
+  refused(error: Error): void;
+}
+
+/**
+ * Keeps one device connected: connects, proves server and device to each other, and begins again
+ * after a loss until it is disposed.
+ */
+export class Session implements AsyncDisposable {
+  readonly #options: SessionOptions;
+  readonly #events: SessionEvents;
+  readonly #stop = new AbortController();
+  readonly #backoff: Backoff;
+  readonly #waiting = new Set<{ resolve(connection: Connection): void; reject(error: Error): void }>();
+  #connection: Connection | undefined;
+  #refused: Error | undefined;
+  #lastFailure: Error | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: SessionOptions, events: SessionEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#backoff = new Backoff(options.random);
+  }
+
+  /** Begins to connect, in the background. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** The logged-in connection of now, if any. */
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  /**
+   * The logged-in connection, waited for up to `timeoutMs`. Rejects with NOT_REACHABLE, with the
+   * reason of a refusal, or with the signal's reason.
+   */
+  async ready(timeoutMs: number, signal?: AbortSignal): Promise<Connection> {
+    if (this.#connection) return this.#connection;
+    if (this.#refused) throw this.#refused;
+    if (this.#stop.signal.aborted) throw new SottoClientError("CLOSED", "this client was closed");
+    signal?.throwIfAborted();
+    return await new Promise<Connection>((resolve, reject) => {
+      const waiter = {
+        resolve: (connection: Connection) => settle(() => resolve(connection)),
+        reject: (error: Error) => settle(() => reject(error)),
+      };
+      const timer = this.#options.clock.after(timeoutMs, () => {
+        waiter.reject(this.#lastFailure ?? new SottoClientError("NOT_REACHABLE", "the server did not answer in time"));
+      });
+      const abort = () => waiter.reject(signal?.reason);
+      const settle = (finish: () => void) => {
+        timer.cancel();
+        signal?.removeEventListener("abort", abort);
+        this.#waiting.delete(waiter);
+        finish();
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#waiting.add(waiter);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new SottoClientError("CLOSED", "this client was closed"));
+    this.#connection?.close();
+    for (const waiter of this.#waiting) waiter.reject(this.#stop.signal.reason);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted && !this.#refused) {
+      const wishMs = await this.#live();
+      if (this.#stop.signal.aborted || this.#refused) break;
+      await this.#options.clock.sleep(this.#backoff.next(wishMs), this.#stop.signal).catch(() => {});
+    }
+  }
+
+  /** One connection from beginning to end. Answers how long the server wants us to stay away, in ms. */
+  async #live(): Promise<number> {
+    let ended: (wishMs: number) => void = () => {};
+    const end = new Promise<number>((resolve) => {
+      ended = resolve;
+    });
+    let online = false;
+    let connection: Connection | undefined;
+    try {
+      const opened = await Connection.open(
+        this.#options.transport,
+        this.#options.address,
+        {
+          event: (event) => this.#events.event(event),
+          record: (record) => this.#events.record(record),
+          closed: (reason, reconnectAfterMs, closeCode) => {
+            if (this.#connection === connection) this.#connection = undefined;
+            this.#lastFailure = new SottoClientError("NOT_REACHABLE", reason);
+            if (closeCode !== undefined && !reconnects(closeCode) && closeCode !== CloseCode.LOGIN_TIMEOUT) {
+              this.#refuse(new SottoClientError("REFUSED", reason));
+            }
+            if (online) this.#events.offline(reason);
+            ended(reconnectAfterMs ?? 0);
+          },
+        },
+        this.#stop.signal,
+      );
+      connection = opened.connection;
+      const login = await logIn(opened.connection, opened.hello, opened.transport, this.#options);
+      await this.#events.online(connection, login);
+      if (connection.closed) return await end;
+      online = true;
+      this.#connection = connection;
+      this.#backoff.reset();
+      for (const waiter of this.#waiting) waiter.resolve(connection);
+    } catch (error) {
+      this.#fail(error);
+      connection?.close();
+      return 0;
+    }
+    return await end;
+  }
+
+  #fail(error: unknown): void {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    if (isFinal(cause)) this.#refuse(cause);
+    this.#lastFailure = cause;
+  }
+
+  #refuse(error: Error): void {
+    if (this.#refused || this.#stop.signal.aborted) return;
+    this.#refused = error;
+    for (const waiter of this.#waiting) waiter.reject(error);
+    this.#events.refused(error);
+  }
+}
+
+/** Proves the server, then this device. */
+async function logIn(
+  connection: Connection,
+  hello: Hello,
+  transport: TransportConnection,
+  options: SessionOptions,
+): Promise<Authenticated> {
+  await checkServer(hello, transport, options.serverKeySha256, options.clock.now());
+  return await authenticate(connection, hello, transport, options);
+}
+
+/** Proves this device on a connection whose server was checked. Rejects with `SottoError`. */
+export async function authenticate(
+  connection: Connection,
+  hello: Hello,
+  transport: TransportConnection,
+  options: Pick<SessionOptions, "device" | "authKey" | "quiet">,
+): Promise<Authenticated> {
+  const nonce = randomBytes(32);
+  const device = fromHex(options.device);
+  const binding =
+    transport.binding.kind === "exporter"
+      ? tlsBinding(transport.binding.exporter)
+      : webSocketBinding(transport.binding.origin);
+  const input = authInput({
+    serverKey: hello.serverKey,
+    serverNonce: hello.nonce,
+    clientNonce: nonce,
+    device,
+    binding,
+  });
+  const signature = await options.authKey.sign(input);
+  const body = { protocolVersion, device, nonce, signature, quiet: options.quiet() };
+  return await connection.request({ case: "authenticate", value: body }, "authenticated");
+}
+
+/** True where trying again changes nothing until a person acts. */
+function isFinal(error: Error): boolean {
+  if (error instanceof SottoClientError) return error.code === "WRONG_SERVER";
+  if (!(error instanceof SottoError)) return false;
+  return (
+    error.code === ErrorCode.DEVICE_REVOKED ||
+    error.code === ErrorCode.UNKNOWN_DEVICE ||
+    error.code === ErrorCode.BAD_SIGNATURE ||
+    error.code === ErrorCode.UNSUPPORTED_VERSION
+  );
+}

@@ -1,0 +1,52 @@
+import { SottoError } from "@sotto/protocol";
+
+/** What can go wrong on this side of the connection. */
+export type SottoClientErrorCode =
+  /** No connection to the server now. */
+  | "NOT_REACHABLE"
+  /** The server's key is not the one that the invite pinned, or its proof is wrong. */
+  | "WRONG_SERVER"
+  | "BAD_INVITE"
+  /** The profile folder holds a profile already. */
+  | "PROFILE_EXISTS"
+  /** The profile folder holds none: join first. */
+  | "NO_PROFILE"
+  | "PROFILE_BROKEN"
+  | "UNKNOWN_USER"
+  | "UNKNOWN_ROOM"
+  /** More than one room has that name: use its id. */
+  | "AMBIGUOUS_ROOM"
+  /** The room has not let this device in yet. */
+  | "NOT_IN_ROOM"
+  | "UNKNOWN_OBJECT"
+  /** What came cannot be what the sender sealed. */
+  | "ALTERED"
+  /** A file to share changed or is not there. */
+  | "FILE"
+  | "TOO_LARGE"
+  /** The client was closed. */
+  | "CLOSED"
+  /** The server broke a rule that this client checks: it is not believed. */
+  | "SERVER_MISBEHAVED"
+  /** The server refused for good what a retry will not change. `cause` is the `SottoError`. */
+  | "REFUSED";
+
+/** An error of this client, with a code that a program can act on and a sentence for people. */
+export class SottoClientError extends Error {
+  override readonly name = "SottoClientError";
+  readonly code: SottoClientErrorCode;
+  constructor(code: SottoClientErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** True where the same call may go through after a reconnect. */
+export function isConnectionLoss(error: unknown): boolean {
+  return error instanceof SottoClientError && error.code === "NOT_REACHABLE";
+}
+
+/** The server's error, where `error` is one. */
+export function serverError(error: unknown): SottoError | undefined {
+  return error instanceof SottoError ? error : undefined;
+}

@@ -1,0 +1,69 @@
+import type { DeviceId, MessageId, ObjectId, RoomId, UserId } from "@sotto/protocol";
+
+interface EntryBase {
+  readonly room: RoomId;
+  readonly sequence: number;
+}
+
+export interface MessageEntry extends EntryBase {
+  readonly type: "message";
+  readonly id: MessageId;
+  readonly sender: UserId;
+  readonly device: DeviceId;
+  readonly text: string;
+  /** The sender's clock, ms. Order is by sequence. */
+  readonly at: number;
+}
+
+export interface MediaEntry extends EntryBase {
+  readonly type: "media";
+  readonly id: MessageId;
+  readonly sender: UserId;
+  readonly device: DeviceId;
+  readonly object: ObjectId;
+  readonly name: string;
+  /** Plaintext bytes. */
+  readonly bytes: number;
+  readonly mime: string;
+  readonly durationMs?: number;
+  readonly at: number;
+}
+
+export interface MediaDeletedEntry extends EntryBase {
+  readonly type: "media-deleted";
+  readonly sender: UserId;
+  readonly object: ObjectId;
+  readonly at: number;
+}
+
+export interface TitleEntry extends EntryBase {
+  readonly type: "title";
+  readonly sender: UserId;
+  readonly title: string;
+  readonly at: number;
+}
+
+export interface MembershipEntry extends EntryBase {
+  readonly type: "membership";
+  readonly change: "created" | "added" | "removed" | "rejoined";
+  readonly users: readonly UserId[];
+  readonly by: UserId;
+}
+
+/** One for each run of records that this device cannot open. */
+export interface HistoryUnavailableEntry extends EntryBase {
+  readonly type: "history-unavailable";
+  readonly why: "before-this-device" | "cannot-open";
+}
+
+/** What a device remembers of its rooms, in the order in which it came to know it. */
+export type HistoryEntry =
+  | MessageEntry
+  | MediaEntry
+  | MediaDeletedEntry
+  | TitleEntry
+  | MembershipEntry
+  | HistoryUnavailableEntry;
+
+/** An entry with its place in this device's own history. */
+export type NumberedEntry = HistoryEntry & { readonly order: number };

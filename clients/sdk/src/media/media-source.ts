@@ -1,0 +1,10 @@
+/** A file that can be read again from any place: an upload may have to begin anew in the middle. */
+export interface MediaSource {
+  readonly name: string;
+  readonly bytes: number;
+  readonly mime: string;
+  /** Equal for the same file with the same content, so that an interrupted upload is found again. */
+  readonly fingerprint: string;
+  /** Bytes from `start` to the end, in order. Rejects with FILE where the file changed meanwhile. */
+  read(start: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}

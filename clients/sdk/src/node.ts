@@ -1,0 +1,6 @@
+export { nodeSealCrypto } from "@sotto/sealed-media/node";
+export { fileSource } from "./node/file-source.ts";
+export { type SaveOptions, saveTo } from "./node/save-file.ts";
+export { SqliteStore } from "./node/sqlite-store.ts";
+export { tlsTransport } from "./node/tls-transport.ts";
+export { nodeWebSocketTransport } from "./node/web-socket-transport.ts";

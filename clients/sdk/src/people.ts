@@ -1,0 +1,96 @@
+import { safetyNumber } from "@sotto/identity";
+import { type DeviceId, foldName, parseUserId, type UserId } from "@sotto/protocol";
+import { SottoClientError } from "./errors.ts";
+import type { RoomContext } from "./rooms/room-context.ts";
+
+/** One device of a person, as its signed record says. */
+export interface DeviceView {
+  readonly device: DeviceId;
+  readonly name: string;
+  readonly revoked: boolean;
+  /** SHA-256 of the record that added it, hex. */
+  readonly record: string;
+}
+
+/** What the key directory holds of a person. */
+export interface PersonKeys {
+  readonly user: UserId;
+  readonly name: string;
+  /** SHA-256 of every record of the identity chain, hex, oldest first. */
+  readonly chain: readonly string[];
+  readonly devices: readonly DeviceView[];
+  /** 60 digits that both people see alike; `undefined` for oneself. */
+  readonly safetyNumber: string | undefined;
+}
+
+/** Who is who, from this device's own checked copy of the key directory. */
+export class People {
+  readonly #context: RoomContext;
+
+  constructor(context: RoomContext) {
+    this.#context = context;
+  }
+
+  /** Finds somebody by name, `@name` or id. Throws UNKNOWN_USER. */
+  find(nameOrId: string): UserId {
+    const directory = this.#context.directory.directory;
+    const text = nameOrId.startsWith("@") ? nameOrId.slice(1) : nameOrId;
+    if (/^[0-9a-f]{32}$/.test(text) && directory.user(parseUserId(text))) return parseUserId(text);
+    const user = isName(text) ? directory.userByName(foldName(text)) : undefined;
+    if (!user) throw new SottoClientError("UNKNOWN_USER", `nobody here is called ${text}`);
+    return user.id;
+  }
+
+  /** A person's name; the id where the directory does not know it. */
+  name(user: UserId): string {
+    return this.#context.directory.directory.user(user)?.name ?? user;
+  }
+
+  /** Everybody in the directory. */
+  all(): { user: UserId; name: string }[] {
+    return this.#context.directory.directory.users().map(({ id, name }) => ({ user: id, name }));
+  }
+
+  /** Identity chain, devices and safety number, after asking the server for newer records. */
+  async keys(nameOrId: string): Promise<PersonKeys> {
+    await this.refresh();
+    const { directory } = this.#context.directory;
+    const user = directory.user(this.find(nameOrId));
+    const self = directory.user(this.#context.profile.user);
+    if (!user || !self) throw new SottoClientError("UNKNOWN_USER", "the key directory does not hold that person");
+    return {
+      user: user.id,
+      name: user.name,
+      chain: user.chain,
+      devices: user.devices.map(({ id, name, revokedAt, recordHash }) => ({
+        device: id,
+        name,
+        revoked: revokedAt !== undefined,
+        record: recordHash,
+      })),
+      safetyNumber:
+        user.id === self.id
+          ? undefined
+          : await safetyNumber(
+              { user: self.id, chainStart: self.chain[0] ?? "" },
+              { user: user.id, chainStart: user.chain[0] ?? "" },
+              this.#context.profile.serverKeySha256,
+            ),
+    };
+  }
+
+  /** Fetches new records, where the server can be reached. */
+  async refresh(timeoutMs = 10_000): Promise<void> {
+    const connection = await this.#context.online(timeoutMs);
+    await this.#context.directory.sync(connection);
+  }
+}
+
+function isName(text: string): boolean {
+  try {
+    foldName(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

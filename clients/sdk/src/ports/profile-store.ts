@@ -1,0 +1,54 @@
+/**
+ * The store port: what one device keeps. A table of keys and values per concern.
+ *
+ * Promise: `commit` is atomic, and durable once it resolved; `scan` answers keys in ascending
+ * order of their characters. Values are owned by the reader.
+ */
+export type StoreTable =
+  /** Profile, cursors of the directory, small values. */
+  | "meta"
+  /** Directory records by index. */
+  | "directory"
+  /** Room states by room. */
+  | "rooms"
+  /** MLS group states by room. */
+  | "groups"
+  /** History entries by local order. */
+  | "history"
+  /** History orders by room and sequence, and by device and message id. */
+  | "history-index"
+  /** Messages that are not known to be in the room yet, by local order. */
+  | "outbox"
+  /** Secrets of published KeyPackages by reference. */
+  | "key-packages"
+  /** Media objects that were announced, by object. */
+  | "media"
+  /** Uploads that are not finished, by file. */
+  | "uploads";
+
+export interface StoreChange {
+  readonly table: StoreTable;
+  readonly key: string;
+  /** `undefined` deletes. */
+  readonly value: Uint8Array | undefined;
+}
+
+export interface StoreEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+export interface ScanRange {
+  /** Keys greater than this one. */
+  readonly after?: string;
+  /** Keys that begin with this. */
+  readonly prefix?: string;
+  readonly limit: number;
+  readonly reverse?: boolean;
+}
+
+export interface ProfileStore extends AsyncDisposable {
+  get(table: StoreTable, key: string): Promise<Uint8Array | undefined>;
+  scan(table: StoreTable, range: ScanRange): Promise<readonly StoreEntry[]>;
+  commit(changes: readonly StoreChange[]): Promise<void>;
+}

@@ -1,0 +1,170 @@
+import { parseRoomId, type RoomId, type UserId } from "@sotto/protocol";
+import { SottoClientError } from "./errors.ts";
+import type { People } from "./people.ts";
+import { addDevices, removeDevices } from "./rooms/changes.ts";
+import type { Room } from "./rooms/room.ts";
+import type { RoomContext } from "./rooms/room-context.ts";
+import type { RoomPhase } from "./rooms/room-state.ts";
+import type { Rooms } from "./rooms/rooms.ts";
+import type { Sent } from "./rooms/sender.ts";
+
+/** A room as a person sees it. */
+export interface RoomView {
+  readonly room: RoomId;
+  readonly name: string;
+  readonly direct: boolean;
+  readonly phase: RoomPhase;
+  readonly members: number;
+}
+
+export interface MemberView {
+  readonly user: UserId;
+  readonly name: string;
+  readonly admin: boolean;
+  readonly devices: number;
+}
+
+const requestTimeoutMs = 30_000;
+
+/** Rooms by name or id: finding, making, membership, sending. */
+export class RoomDesk {
+  readonly #context: RoomContext;
+  readonly #rooms: Rooms;
+  readonly #people: People;
+
+  constructor(context: RoomContext, rooms: Rooms, people: People) {
+    this.#context = context;
+    this.#rooms = rooms;
+    this.#people = people;
+  }
+
+  list(): RoomView[] {
+    return this.#rooms.all().map((room) => this.#view(room));
+  }
+
+  /** Rooms of that title. */
+  named(name: string): RoomView[] {
+    return this.list().filter((room) => room.name === name);
+  }
+
+  /** One room by id or name. Throws UNKNOWN_ROOM, AMBIGUOUS_ROOM. */
+  find(nameOrId: string): RoomView {
+    return this.#view(this.#find(nameOrId));
+  }
+
+  /** Like `find`, but waits for a room that this device is just being let into. */
+  async waitFor(nameOrId: string, timeoutMs: number): Promise<RoomView> {
+    const { clock, signal } = this.#context;
+    for (let waited = 0; ; waited += 20) {
+      try {
+        const found = this.find(nameOrId);
+        if (found.phase === "active" || found.phase === "left" || waited >= timeoutMs) return found;
+      } catch (error) {
+        const unknown = error instanceof SottoClientError && error.code === "UNKNOWN_ROOM";
+        if (!unknown || waited >= timeoutMs) throw error;
+      }
+      await clock.sleep(20, signal);
+    }
+  }
+
+  /** What a room is called; empty where its title is not known. */
+  nameOf(room: RoomId): string {
+    const known = this.#rooms.get(room);
+    return known ? this.#view(known).name : "";
+  }
+
+  members(nameOrId: string): MemberView[] {
+    const room = this.#find(nameOrId);
+    const { group, state } = room.replica;
+    const devices = new Map<UserId, number>();
+    for (const { user } of group?.members() ?? []) {
+      devices.set(user as UserId, (devices.get(user as UserId) ?? 0) + 1);
+    }
+    return [...devices].map(([user, count]) => ({
+      user,
+      name: this.#people.name(user),
+      admin: state.roster?.admins.includes(user) ?? false,
+      devices: count,
+    }));
+  }
+
+  /** Makes a room with this person alone in it. */
+  async create(name: string): Promise<RoomView> {
+    return this.#view(await this.#rooms.create(name));
+  }
+
+  /** Adds a person with all devices. Resolves with the handshake record's sequence. */
+  async add(nameOrId: string, person: string): Promise<number> {
+    const room = this.#find(nameOrId);
+    await this.#people.refresh();
+    const user = this.#people.find(person);
+    const wanted = (this.#context.directory.directory.user(user)?.devices ?? [])
+      .filter(({ revokedAt }) => revokedAt === undefined)
+      .map(({ id }) => ({ user, device: id }));
+    const connection = await this.#context.online(requestTimeoutMs);
+    const sequence = await room.committer.commit((group) => addDevices(room.replica, connection, group, wanted));
+    if (!room.replica.group?.members().some((member) => member.user === user)) {
+      throw new SottoClientError("REFUSED", `${person} has published no keys to be added with yet; try again when they were online once`);
+    }
+    await room.tellTitle();
+    return sequence;
+  }
+
+  /** Removes a person with all devices. Resolves with the handshake record's sequence. */
+  async remove(nameOrId: string, person: string): Promise<number> {
+    const room = this.#find(nameOrId);
+    const user = this.#people.find(person);
+    if (!room.replica.group?.members().some((member) => member.user === user)) {
+      throw new SottoClientError("UNKNOWN_USER", `${person} is not in that room`);
+    }
+    return await room.committer.commit(async (group) => removeDevices(group, (member) => member.user === user));
+  }
+
+  /** Sends a text to a room (id or name) or a person (`@name`). */
+  async send(target: string, text: string, signal?: AbortSignal): Promise<Sent> {
+    const room = await this.target(target);
+    return await room.say({ case: "text", value: { $typeName: "sotto.v1.Text", text } }, signal);
+  }
+
+  /** The room that a target names; a direct conversation is begun where there is none. */
+  async target(target: string): Promise<Room> {
+    if (!target.startsWith("@")) return this.#find(target);
+    let user: UserId;
+    try {
+      user = this.#people.find(target);
+    } catch {
+      await this.#people.refresh();
+      user = this.#people.find(target);
+    }
+    if (user === this.#context.profile.user) {
+      throw new SottoClientError("UNKNOWN_USER", "a conversation needs somebody else");
+    }
+    return await this.#rooms.direct(user);
+  }
+
+  #find(nameOrId: string): Room {
+    if (/^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(nameOrId)) {
+      const room = this.#rooms.get(parseRoomId(nameOrId));
+      if (room) return room;
+    }
+    const matches = this.#rooms.all().filter((room) => this.#view(room).name === nameOrId);
+    const present = matches.filter((room) => room.replica.state.phase !== "left");
+    const [room, another] = present.length > 0 ? present : matches;
+    if (room && !another) return room;
+    if (room) throw new SottoClientError("AMBIGUOUS_ROOM", `several rooms are called ${nameOrId}; use the id that 'sotto rooms' shows`);
+    throw new SottoClientError("UNKNOWN_ROOM", `this device is in no room called ${nameOrId}`);
+  }
+
+  #view(room: Room): RoomView {
+    const { state, group } = room.replica;
+    const direct = state.room.length === 64;
+    const peer = state.roster?.direct.find((user) => user !== this.#context.profile.user);
+    return {
+      room: state.room,
+      name: direct && peer ? `@${this.#people.name(peer)}` : state.title,
+      direct,
+      phase: state.phase,
+      members: new Set(group?.members().map((member) => member.user)).size,
+    };
+  }
+}

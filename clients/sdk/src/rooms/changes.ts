@@ -1,0 +1,53 @@
+import type { Group } from "@sotto/mls";
+import { type DeviceId, EnvelopeKind, fromHex, limits, type UserId } from "@sotto/protocol";
+import type { Connection } from "../connection/connection.ts";
+import type { Change } from "./committer.ts";
+import type { LeafName } from "./envelopes.ts";
+import { judgeAt } from "./judge.ts";
+import type { RoomReplica } from "./room-replica.ts";
+
+/** Adds devices, at most `limits.addedDevicesMax` of them, whose KeyPackages the server hands out. */
+export async function addDevices(
+  room: RoomReplica,
+  connection: Connection,
+  group: Group,
+  wanted: readonly LeafName[],
+): Promise<Change | undefined> {
+  const present = new Set(group.members().map((member) => member.device));
+  const missing = wanted.filter(({ device }) => !present.has(device)).slice(0, limits.addedDevicesMax);
+  if (missing.length === 0) return undefined;
+  const devices = missing.map(({ device }) => fromHex(device));
+  const claimed = await connection.request({ case: "claimKeyPackages", value: { users: [], devices } }, "keyPackageList");
+  const { mls, directory } = room.context;
+  const judge = judgeAt(directory, directory.size);
+  const usable: { leaf: LeafName; keyPackage: Uint8Array }[] = [];
+  for (const { keyPackage } of claimed.packages) {
+    const read = await mls.readKeyPackage(keyPackage);
+    const leaf = missing.find(({ device }) => device === read.identity.device);
+    // A package that is for another device, uncertified or out of its time is not used, whoever sent it.
+    if (!leaf || leaf.user !== read.identity.user || !judge(read.identity, read.signaturePublicKey)) continue;
+    const now = room.context.clock.now();
+    if (now < read.notBefore || now > read.notAfter) continue;
+    usable.push({ leaf, keyPackage });
+  }
+  if (usable.length === 0) return undefined;
+  return {
+    kind: EnvelopeKind.ADD,
+    added: usable.map(({ leaf }) => leaf),
+    stage: (current) => current.stageAdd(usable.map(({ keyPackage }) => keyPackage), judge),
+  };
+}
+
+/** Removes all devices of a user, or the devices named. */
+export function removeDevices(group: Group, unwanted: (member: LeafName) => boolean): Change | undefined {
+  const removed = group
+    .members()
+    .map((member) => ({ user: member.user as UserId, device: member.device as DeviceId }))
+    .filter(unwanted);
+  if (removed.length === 0) return undefined;
+  return {
+    kind: EnvelopeKind.REMOVE,
+    removed,
+    stage: (current) => current.stageRemove(removed.map(({ device }) => device)),
+  };
+}

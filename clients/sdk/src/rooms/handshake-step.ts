@@ -1,0 +1,214 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { checkEnvelope, directRoomId, foldRoster, openEnvelope, type Roster } from "@sotto/identity";
+import { type Group, MlsError } from "@sotto/mls";
+import {
+  type DeviceId,
+  type Envelope,
+  EnvelopeKind,
+  type Leaf,
+  parseDeviceId,
+  parseUserId,
+  RoomPolicySchema,
+  toHex,
+  toSafeNumber,
+  type UserId,
+} from "@sotto/protocol";
+import { sha256 } from "../bytes.ts";
+import type { Connection } from "../connection/connection.ts";
+import { isConnectionLoss, SottoClientError } from "../errors.ts";
+import type { HistoryEntry } from "../history/history-entry.ts";
+import { judgeAt } from "./judge.ts";
+import type { StepResult } from "./message-step.ts";
+import type { RoomContext } from "./room-context.ts";
+import type { RoomState } from "./room-state.ts";
+
+/** One record of the handshake subject on its way through this device. */
+interface Step {
+  readonly context: RoomContext;
+  readonly state: RoomState;
+  readonly connection: Connection;
+  readonly sequence: number;
+  readonly recordSha256: string;
+  readonly envelope: Envelope;
+}
+
+export interface HandshakeResult {
+  readonly result: StepResult;
+  readonly group: Group | undefined;
+  readonly envelope: Envelope;
+}
+
+/** Processes one handshake record: joins, merges an own commit, applies another's, or leaves. */
+export async function stepHandshake(
+  context: RoomContext,
+  state: RoomState,
+  group: Group | undefined,
+  connection: Connection,
+  sequence: number,
+  data: Uint8Array,
+): Promise<HandshakeResult> {
+  const recordSha256 = toHex(await sha256(data));
+  const envelope = await readEnvelope(context, connection, data);
+  const step: Step = { context, state, connection, sequence, recordSha256, envelope };
+  const next = await nextGroup(step, group);
+  await foldIn(step, next);
+  const entry = historyEntry(step);
+  const changes = entry ? context.history.changesFor(entry) : [];
+  return { result: { changes, groupChanged: true }, group: next, envelope };
+}
+
+async function readEnvelope(context: RoomContext, connection: Connection, data: Uint8Array): Promise<Envelope> {
+  const parsed = await openEnvelope(data, async (committer, directorySize) => {
+    await context.directory.sync(connection, directorySize);
+    return context.directory.directory.deviceAsOf(committer.device, directorySize)?.keys.sign;
+  });
+  return parsed.envelope;
+}
+
+async function nextGroup(step: Step, group: Group | undefined): Promise<Group | undefined> {
+  const { context, state, envelope, recordSha256 } = step;
+  const own = context.profile.device;
+  const pending = state.pending;
+  state.pending = undefined;
+  if (pending?.sha256 === recordSha256) {
+    state.phase = "active";
+    if (pending.begins || !group) return await context.mls.restore(pending.staged);
+    await group.confirm(pending.staged);
+    return group;
+  }
+  if (envelope.removed.some((leaf) => parseDeviceId(leaf.device) === own)) {
+    state.phase = "left";
+    return undefined;
+  }
+  const enters = envelope.kind === EnvelopeKind.ADD && envelope.added.some((leaf) => parseDeviceId(leaf.device) === own);
+  if (enters) return await enter(step);
+  if (!group || state.phase !== "active") return group;
+  return await apply(step, group);
+}
+
+/** Joins by the Welcome of the record that lets this device in. */
+async function enter(step: Step): Promise<Group | undefined> {
+  const { context, state, connection, envelope } = step;
+  try {
+    const [welcome, tree] = await Promise.all([
+      context.parts.fetch(connection, state.room, envelope.welcome),
+      context.parts.fetch(connection, state.room, envelope.tree),
+    ]);
+    const group = await context.keyPackages.join(welcome, tree, judgeAt(context.directory, toSafeNumber(envelope.directorySize)));
+    if (toHex(group.room) !== state.room) throw new SottoClientError("ALTERED", "the invitation is for another room");
+    state.phase = "active";
+    state.roster = await rosterOnEntry(step, group);
+    return group;
+  } catch (error) {
+    if (isConnectionLoss(error)) throw error;
+    context.notice(state.room, "the invitation into this room could not be opened; coming back in by another way");
+    state.phase = "lost";
+    return undefined;
+  }
+}
+
+/** Who is in the room, by the group itself: the server's word is not needed. */
+async function rosterOnEntry(step: Step, group: Group): Promise<Roster> {
+  const { context, state, envelope, sequence, recordSha256 } = step;
+  const policy = fromBinary(RoomPolicySchema, group.policy);
+  const users = [...new Set(group.members().map((member) => member.user as UserId))];
+  const others = users.filter((user) => user !== context.profile.user);
+  const peer = others[0];
+  const direct =
+    state.room.length === 64 && peer && (await directRoomId(context.profile.user, peer)) === state.room
+      ? [context.profile.user, peer].sort()
+      : [];
+  return {
+    room: state.room,
+    foldedTo: sequence,
+    headHash: recordSha256,
+    epoch: toSafeNumber(envelope.epoch),
+    devices: new Map(
+      group.members().map((member) => [
+        member.device as DeviceId,
+        { user: member.user as UserId, device: member.device as DeviceId, entered: sequence },
+      ]),
+    ),
+    admins: policy.admins.map((user) => parseUserId(user)),
+    former: [],
+    direct,
+  };
+}
+
+/** Applies another device's commit. A record that breaks the rules is skipped by everybody alike. */
+async function apply(step: Step, group: Group): Promise<Group> {
+  const { context, state, connection, envelope, sequence } = step;
+  if (envelope.kind === EnvelopeKind.CREATE) return group;
+  try {
+    const commit = await context.parts.fetch(connection, state.room, envelope.commit);
+    await group.process(commit, {
+      expect: {
+        kind: commitKind(envelope.kind),
+        committer: toHex(envelope.committer?.device ?? new Uint8Array()),
+        added: envelope.added.map((leaf) => toHex(leaf.device)),
+        removed: envelope.removed.map((leaf) => toHex(leaf.device)),
+      },
+      judge: judgeAt(context.directory, toSafeNumber(envelope.directorySize)),
+    });
+    state.skipped = [];
+    return group;
+  } catch (error) {
+    if (!(error instanceof MlsError)) throw error;
+    if (error.code === "BAD_COMMIT") {
+      state.skipped = [...state.skipped, sequence];
+      context.notice(state.room, "a commit that breaks the room's rules was skipped");
+    } else {
+      state.phase = "lost";
+      context.notice(state.room, "this device lost step with the room; coming back in");
+    }
+    return group;
+  }
+}
+
+function commitKind(kind: EnvelopeKind): "add" | "remove" | "update" | "policy" | "rejoin" {
+  switch (kind) {
+    case EnvelopeKind.ADD:
+      return "add";
+    case EnvelopeKind.REMOVE:
+      return "remove";
+    case EnvelopeKind.POLICY:
+      return "policy";
+    case EnvelopeKind.REJOIN:
+      return "rejoin";
+    default:
+      return "update";
+  }
+}
+
+async function foldIn(step: Step, group: Group | undefined): Promise<void> {
+  const { context, state, envelope, sequence, recordSha256 } = step;
+  if (state.roster && state.roster.foldedTo >= sequence) return;
+  const begins = envelope.kind === EnvelopeKind.CREATE;
+  if (!state.roster && !begins) return;
+  const refusal = await checkEnvelope(begins ? undefined : state.roster, envelope);
+  if (refusal) context.notice(state.room, `the server accepted a handshake record that breaks its rules: ${refusal.message}`);
+  state.roster = foldRoster(begins ? undefined : state.roster, envelope, sequence, recordSha256);
+  if (group && state.reserved && state.reserved.epoch !== group.epoch) state.reserved = undefined;
+}
+
+function historyEntry(step: Step): HistoryEntry | undefined {
+  const { state, envelope, sequence } = step;
+  const by = parseUserId(envelope.committer?.user ?? new Uint8Array());
+  const base = { type: "membership" as const, room: state.room, sequence, by };
+  switch (envelope.kind) {
+    case EnvelopeKind.CREATE:
+      return { ...base, change: "created", users: [by] };
+    case EnvelopeKind.ADD:
+      return { ...base, change: "added", users: usersOf(envelope.added) };
+    case EnvelopeKind.REMOVE:
+      return { ...base, change: "removed", users: usersOf(envelope.removed) };
+    case EnvelopeKind.REJOIN:
+      return { ...base, change: "rejoined", users: usersOf(envelope.added) };
+    default:
+      return undefined;
+  }
+}
+
+function usersOf(leaves: readonly Leaf[]): UserId[] {
+  return [...new Set(leaves.map((leaf) => parseUserId(leaf.user)))];
+}

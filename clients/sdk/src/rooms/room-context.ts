@@ -1,0 +1,36 @@
+import type { Clock } from "@sotto/clock";
+import type { Signer } from "@sotto/identity";
+import type { LeafIdentity, Mls, SignatureKey } from "@sotto/mls";
+import type { SealCrypto } from "@sotto/sealed-media";
+import type { Connection } from "../connection/connection.ts";
+import type { DirectoryReplica } from "../directory/directory-replica.ts";
+import type { History } from "../history/history.ts";
+import type { KeyPackages } from "../key-packages.ts";
+import type { ProfileStore } from "../ports/profile-store.ts";
+import type { Profile } from "../profile.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Parts } from "./parts.ts";
+
+/** What every room of a client shares. */
+export interface RoomContext {
+  readonly profile: Profile;
+  readonly leaf: LeafIdentity;
+  readonly mlsKey: SignatureKey;
+  readonly signKey: Signer;
+  readonly mls: Mls;
+  readonly store: ProfileStore;
+  readonly history: History;
+  readonly outbox: Outbox;
+  readonly directory: DirectoryReplica;
+  readonly keyPackages: KeyPackages;
+  readonly parts: Parts;
+  readonly sealCrypto: SealCrypto;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Ends every wait of the client. */
+  readonly signal: AbortSignal;
+  /** The logged-in connection, waited for. */
+  online(timeoutMs: number, signal?: AbortSignal): Promise<Connection>;
+  /** Something happened that a person may want to read about. Never content. */
+  notice(room: string, text: string): void;
+}

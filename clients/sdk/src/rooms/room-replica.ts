@@ -1,0 +1,251 @@
+import { create } from "@bufbuild/protobuf";
+import type { Group } from "@sotto/mls";
+import {
+  type Envelope,
+  ErrorCode,
+  fromHex,
+  PositionSchema,
+  type Record as RecordMessage,
+  RecordKind,
+  type RoomId,
+  toHex,
+  toSafeNumber,
+} from "@sotto/protocol";
+import type { Connection } from "../connection/connection.ts";
+import { isConnectionLoss, serverError, SottoClientError } from "../errors.ts";
+import type { StoreChange } from "../ports/profile-store.ts";
+import { Serial } from "../serial.ts";
+import { stepHandshake } from "./handshake-step.ts";
+import { type StepResult, stepMessage } from "./message-step.ts";
+import type { RoomContext } from "./room-context.ts";
+import { type RoomState, roomChange } from "./room-state.ts";
+
+/** Records that wait here; beyond it the subscription is renewed from the cursor once they are done. */
+const incomingRecordsMax = 4096;
+const batchRecordsMax = 64;
+const resubscribeWaitMs = 1000;
+
+interface IncomingRecord {
+  readonly connection: Connection;
+  readonly record: RecordMessage;
+}
+
+/**
+ * One room on this device: takes its records in order, keeps group state, cursor and history in step.
+ * Everything that touches the group runs in turn through `exclusive`.
+ */
+export class RoomReplica {
+  readonly context: RoomContext;
+  readonly state: RoomState;
+  group: Group | undefined;
+  /** The newest handshake record seen since this process began: what a rejoin starts from. */
+  lastEnvelope: Envelope | undefined;
+  /** Called after every batch of records, and when the room begins or ends to be caught up. */
+  onAdvanced: () => void = () => {};
+  /** Called with the position at which a message of this device stands. */
+  onSettled: (id: string, sequence: number) => void = () => {};
+
+  readonly #serial = new Serial();
+  readonly #incoming: IncomingRecord[] = [];
+  readonly #waiting = new Set<() => void>();
+  #pumping = false;
+  #overflowed = false;
+  #subscribedOn: Connection | undefined;
+  #head = Number.POSITIVE_INFINITY;
+  #closed = false;
+
+  constructor(context: RoomContext, state: RoomState, group: Group | undefined) {
+    this.context = context;
+    this.state = state;
+    this.group = group;
+  }
+
+  get room(): RoomId {
+    return this.state.room;
+  }
+
+  /** True while everything up to the room's head at the time of the last subscription is processed. */
+  get caughtUp(): boolean {
+    return this.#subscribedOn !== undefined && !this.#subscribedOn.closed && this.state.cursor >= this.#head;
+  }
+
+  /** Runs `task` while nothing else touches the group. */
+  exclusive<Result>(task: () => Promise<Result>): Promise<Result> {
+    return this.#serial.run(task);
+  }
+
+  /** Asks for the room's records from the cursor on. */
+  async subscribe(connection: Connection): Promise<void> {
+    if (this.state.phase === "left") return;
+    this.#incoming.length = 0;
+    this.#overflowed = false;
+    this.#head = Number.POSITIVE_INFINITY;
+    this.#subscribedOn = connection;
+    // What was taken in before must be through, so that the cursor is right.
+    await this.#serial.idle();
+    const { incarnation, cursor } = this.state;
+    const after = create(PositionSchema, { incarnation: fromHex(incarnation), sequence: BigInt(cursor) });
+    try {
+      const value = { room: fromHex(this.room), after };
+      const answer = await connection.request({ case: "subscribe", value }, "subscribed");
+      this.state.incarnation = toHex(answer.incarnation);
+      this.#head = toSafeNumber(answer.head);
+    } catch (error) {
+      if (serverError(error)?.code !== ErrorCode.LOG_RESET) {
+        if (this.#subscribedOn === connection) this.#subscribedOn = undefined;
+        throw error;
+      }
+      this.context.notice(this.room, "the room's log was replaced; reading it anew");
+      this.state.incarnation = "";
+      this.state.cursor = 0;
+      return await this.subscribe(connection);
+    }
+    this.#advanced();
+  }
+
+  /** A record of this room came. */
+  take(connection: Connection, record: RecordMessage): void {
+    if (connection !== this.#subscribedOn || this.#closed) return;
+    if (this.#incoming.length >= incomingRecordsMax) {
+      this.#overflowed = true;
+      return;
+    }
+    if (this.#overflowed) return;
+    this.#incoming.push({ connection, record });
+    void this.#pump();
+  }
+
+  /** The server ended the subscription: begin again after a wait. */
+  interrupted(connection: Connection): void {
+    if (connection !== this.#subscribedOn) return;
+    this.#subscribedOn = undefined;
+    void this.context.clock
+      .sleep(resubscribeWaitMs, this.context.signal)
+      .then(() => this.subscribe(connection))
+      .catch((error) => {
+        if (!connection.closed && !this.context.signal.aborted) this.#interruptedAgain(connection, error);
+      });
+  }
+
+  #interruptedAgain(connection: Connection, error: unknown): void {
+    this.context.notice(this.room, `this room cannot be read now: ${error instanceof Error ? error.message : "?"}`);
+    this.#subscribedOn = connection;
+    this.interrupted(connection);
+  }
+
+  /** Resolves when `holds` answers true; asked after every batch. Rejects with NOT_REACHABLE after `timeoutMs`. */
+  async until(holds: () => boolean, timeoutMs: number): Promise<void> {
+    if (holds()) return;
+    await new Promise<void>((resolve, reject) => {
+      const settle = (finish: () => void) => {
+        this.#waiting.delete(check);
+        timer.cancel();
+        this.context.signal.removeEventListener("abort", abort);
+        finish();
+      };
+      const check = () => {
+        if (holds()) settle(resolve);
+      };
+      const abort = () => settle(() => reject(this.context.signal.reason));
+      const timer = this.context.clock.after(timeoutMs, () =>
+        settle(() => reject(new SottoClientError("NOT_REACHABLE", "the server did not answer in time"))),
+      );
+      this.context.signal.addEventListener("abort", abort, { once: true });
+      this.#waiting.add(check);
+    });
+  }
+
+  /** Stores the room's state together with `changes`, and its group where it changed. */
+  async persist(changes: readonly StoreChange[], groupChanged: boolean): Promise<void> {
+    const all = [...changes, roomChange(this.state)];
+    if (this.state.phase === "left") all.push({ table: "groups", key: this.room, value: undefined });
+    else if (groupChanged && this.group) {
+      all.push({ table: "groups", key: this.room, value: await this.group.serialise() });
+    }
+    await this.context.store.commit(all);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#incoming.length = 0;
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#incoming.length > 0 && !this.#closed) {
+        await this.exclusive(() => this.#batch());
+        this.#advanced();
+      }
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#pumping = false;
+    }
+    if (this.#overflowed && this.#subscribedOn) this.interrupted(this.#subscribedOn);
+  }
+
+  /** Processes what waits, and stores the result in one commit. */
+  async #batch(): Promise<void> {
+    const results: { result: StepResult; sequence: number }[] = [];
+    try {
+      while (results.length < batchRecordsMax) {
+        const next = this.#incoming[0];
+        if (!next) break;
+        const sequence = toSafeNumber(next.record.sequence);
+        if (sequence > this.state.cursor && this.state.phase !== "left") {
+          results.push({ result: await this.#step(next, sequence), sequence });
+          this.state.cursor = sequence;
+        }
+        if (this.#incoming[0] === next) this.#incoming.shift();
+      }
+    } finally {
+      if (results.length > 0) {
+        const changed = results.some(({ result }) => result.groupChanged);
+        await this.persist(
+          results.flatMap(({ result }) => result.changes),
+          changed,
+        );
+        for (const { result, sequence } of results) {
+          if (!result.settled) continue;
+          this.context.outbox.forget(result.settled);
+          this.onSettled(result.settled.id, sequence);
+        }
+        this.context.history.announce();
+      }
+    }
+  }
+
+  async #step({ connection, record }: IncomingRecord, sequence: number): Promise<StepResult> {
+    if (record.kind === RecordKind.MESSAGE) {
+      return await stepMessage(this.context, this.state, this.group, sequence, record.data);
+    }
+    const { result, group, envelope } = await stepHandshake(
+      this.context,
+      this.state,
+      this.group,
+      connection,
+      sequence,
+      record.data,
+    );
+    this.group = group;
+    this.lastEnvelope = envelope;
+    return result;
+  }
+
+  #failed(error: unknown): void {
+    if (this.#closed || this.context.signal.aborted) return;
+    const connection = this.#subscribedOn;
+    if (!isConnectionLoss(error)) {
+      this.context.notice(this.room, `a record could not be processed: ${error instanceof Error ? error.message : "?"}`);
+    }
+    this.#incoming.length = 0;
+    if (connection && !connection.closed) this.interrupted(connection);
+  }
+
+  #advanced(): void {
+    for (const check of [...this.#waiting]) check();
+    this.onAdvanced();
+  }
+}

@@ -1,0 +1,88 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Roster, rosterFromMessage, rosterToMessage } from "@sotto/identity";
+import { fromHex, parseRoomId, type RoomId, RosterSchema, toHex } from "@sotto/protocol";
+import { textOf, utf8 } from "../bytes.ts";
+import type { StoreChange } from "../ports/profile-store.ts";
+
+/**
+ * - `entering`: the server's roster has this device, its group is not joined yet;
+ * - `active`: joined;
+ * - `lost`: this device's group state cannot go on; it comes back by an external commit;
+ * - `left`: removed. History stays.
+ */
+export type RoomPhase = "entering" | "active" | "lost" | "left";
+
+/** A commit of this device that is on its way: its record's hash, and what to do when it wins. */
+export interface PendingRecord {
+  readonly sha256: string;
+  /** The staged commit, or for CREATE and REJOIN the group that begins with it. */
+  readonly staged: Uint8Array;
+  readonly begins: boolean;
+}
+
+/** What a device keeps of one room beside the group state. */
+export interface RoomState {
+  readonly room: RoomId;
+  phase: RoomPhase;
+  incarnation: string;
+  /** Sequence of the last record that was processed. */
+  cursor: number;
+  roster: Roster | undefined;
+  title: string;
+  /** Counts this device's messages in this room. */
+  senderSequence: number;
+  /** Hash of this device's Content before, hex; empty before the first. */
+  previousSha256: string;
+  /** Generations below this one may have been used in this epoch. */
+  reserved: { readonly epoch: number; readonly generation: number } | undefined;
+  pending: PendingRecord | undefined;
+  /** Handshake records that won and that everybody skips; named by the next commit. */
+  skipped: readonly number[];
+}
+
+/** A room that this device has just heard of: nothing processed before `entered`. */
+export function newRoomState(room: RoomId, entered: number): RoomState {
+  return {
+    room,
+    phase: "entering",
+    incarnation: "",
+    cursor: Math.max(0, entered - 1),
+    roster: undefined,
+    title: "",
+    senderSequence: 0,
+    previousSha256: "",
+    reserved: undefined,
+    pending: undefined,
+    skipped: [],
+  };
+}
+
+/** The change that stores the state. */
+export function roomChange(state: RoomState): StoreChange {
+  const { roster, pending, ...rest } = state;
+  const json = {
+    version: 1,
+    ...rest,
+    roster: roster && toHex(toBinary(RosterSchema, rosterToMessage(roster))),
+    pending: pending && { ...pending, staged: toHex(pending.staged) },
+  };
+  return { table: "rooms", key: state.room, value: utf8(JSON.stringify(json)) };
+}
+
+/** The state in a stored value. */
+export function parseRoomState(value: Uint8Array): RoomState {
+  const json = JSON.parse(textOf(value));
+  return {
+    room: parseRoomId(String(json.room)),
+    phase: json.phase,
+    incarnation: json.incarnation,
+    cursor: json.cursor,
+    roster: json.roster ? rosterFromMessage(fromBinary(RosterSchema, fromHex(json.roster))) : undefined,
+    title: json.title,
+    senderSequence: json.senderSequence,
+    previousSha256: json.previousSha256,
+    reserved: json.reserved,
+    pending: json.pending && { ...json.pending, staged: fromHex(json.pending.staged) },
+    skipped: json.skipped,
+  };
+}

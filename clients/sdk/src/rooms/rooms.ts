@@ -1,0 +1,237 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { directRoomId } from "@sotto/identity";
+import {
+  checkTitle,
+  EnvelopeKind,
+  ErrorCode,
+  fromHex,
+  HistoryPolicy,
+  parseRoomId,
+  type Record as RecordMessage,
+  type RoomId,
+  RoomPolicySchema,
+  toHex,
+  toSafeNumber,
+  type UserId,
+} from "@sotto/protocol";
+import { randomBytes, sha256 } from "../bytes.ts";
+import type { Connection } from "../connection/connection.ts";
+import { SottoClientError, serverError } from "../errors.ts";
+import { writeEnvelope } from "./envelopes.ts";
+import { Room } from "./room.ts";
+import type { RoomContext } from "./room-context.ts";
+import { RoomReplica } from "./room-replica.ts";
+import { newRoomState, parseRoomState, type RoomState } from "./room-state.ts";
+
+const stepTimeoutMs = 30_000;
+
+/** All rooms of this device: loads them, follows them, makes new ones. */
+export class Rooms {
+  readonly #context: RoomContext;
+  readonly #rooms = new Map<RoomId, Room>();
+  #listening: (() => void) | undefined;
+
+  private constructor(context: RoomContext) {
+    this.#context = context;
+  }
+
+  static async open(context: RoomContext): Promise<Rooms> {
+    const rooms = new Rooms(context);
+    for (let after = ""; ; ) {
+      const page = await context.store.scan("rooms", { after, limit: 100 });
+      for (const { key, value } of page) {
+        after = key;
+        await rooms.#load(parseRoomState(value));
+      }
+      if (page.length < 100) return rooms;
+    }
+  }
+
+  /** Called whenever the set of rooms or one of them advanced. */
+  onChanged(listener: () => void): void {
+    this.#listening = listener;
+  }
+
+  all(): Room[] {
+    return [...this.#rooms.values()];
+  }
+
+  get(room: RoomId): Room | undefined {
+    return this.#rooms.get(room);
+  }
+
+  /** Follows every room on a new connection, the ones that this device was let into meanwhile included. */
+  async resume(connection: Connection): Promise<void> {
+    const listed = await connection.request({ case: "listRooms", value: {} }, "roomList");
+    for (const entry of listed.rooms) {
+      const entered = toSafeNumber(entry.entered);
+      if (entered > 0) await this.#ensure(parseRoomId(entry.room), entered);
+    }
+    await Promise.all(this.all().map((room) => this.#follow(room, connection)));
+  }
+
+  /** The server says that this device was let into a room. */
+  async entered(connection: Connection, room: RoomId, sequence: number): Promise<void> {
+    const known = this.#rooms.get(room);
+    if (known && known.replica.state.phase !== "left") return;
+    const fresh = await this.#ensure(room, sequence);
+    await this.#follow(fresh, connection);
+  }
+
+  take(connection: Connection, record: RecordMessage): void {
+    this.#rooms.get(toHex(record.room) as RoomId)?.replica.take(connection, record);
+  }
+
+  interrupted(connection: Connection, room: RoomId): void {
+    this.#rooms.get(room)?.replica.interrupted(connection);
+  }
+
+  /** New records in the directory, or new grants: rooms may owe somebody something. */
+  wakeUpkeep(): void {
+    for (const room of this.#rooms.values()) room.upkeep.wake();
+  }
+
+  /** Makes a room with this device alone in it, and its title. */
+  async create(title: string): Promise<Room> {
+    const name = checkTitle(title);
+    const room = await this.#begin(parseRoomId(randomBytes(16)), []);
+    await room.say({ case: "title", value: { $typeName: "sotto.v1.RoomTitle", title: name } });
+    return room;
+  }
+
+  /** The direct conversation with `peer`, made where there is none yet. */
+  async direct(peer: UserId): Promise<Room> {
+    const own = this.#context.profile.user;
+    const id = await directRoomId(own, peer);
+    const known = this.#rooms.get(id);
+    if (known && known.replica.state.phase !== "left") return known;
+    try {
+      const room = await this.#begin(id, [own, peer].sort());
+      room.upkeep.wake();
+      return room;
+    } catch (error) {
+      const code = serverError(error)?.code;
+      if (code !== ErrorCode.ROOM_EXISTS && code !== ErrorCode.STALE) throw error;
+      // The other side began it at the same time, and lets this device in.
+      return await this.#until(() => this.#rooms.get(id));
+    }
+  }
+
+  close(): void {
+    for (const room of this.#rooms.values()) room.replica.close();
+  }
+
+  async #begin(id: RoomId, direct: readonly UserId[]): Promise<Room> {
+    const context = this.#context;
+    const connection = await context.online(stepTimeoutMs);
+    const admins = direct.length > 0 ? direct : [context.profile.user];
+    const history = direct.length > 0 ? HistoryPolicy.SINCE_JOIN : HistoryPolicy.ALL;
+    const policy = toBinary(
+      RoomPolicySchema,
+      create(RoomPolicySchema, { admins: admins.map((user) => fromHex(user)), history }),
+    );
+    const group = await context.mls.createGroup({
+      room: fromHex(id),
+      identity: context.leaf,
+      signatureKey: context.mlsKey,
+      policy,
+    });
+    const state: RoomState = newRoomState(id, 1);
+    const tree = await group.tree();
+    const envelope = await writeEnvelope(context, state, {
+      kind: EnvelopeKind.CREATE,
+      added: [context.profile],
+      commit: await context.parts.describe(undefined),
+      welcome: await context.parts.describe(undefined),
+      groupInfo: await context.parts.describe(await group.groupInfo()),
+      tree: await context.parts.describe(tree),
+      policy,
+      direct,
+    });
+    const hash = toHex(await sha256(envelope));
+    state.pending = { sha256: hash, staged: await group.serialise(), begins: true };
+    const value = { room: fromHex(id), envelope };
+    const room = this.#add(new RoomReplica(context, state, undefined));
+    await room.replica.persist([], false);
+    try {
+      await connection.request({ case: "commit", value }, "appended");
+    } catch (error) {
+      if (serverError(error)) await this.#forget(id);
+      throw error;
+    }
+    await this.#follow(room, connection);
+    await room.replica.until(() => room.replica.state.phase === "active", stepTimeoutMs);
+    return room;
+  }
+
+  async #forget(id: RoomId): Promise<void> {
+    this.#rooms.get(id)?.replica.close();
+    this.#rooms.delete(id);
+    await this.#context.store.commit([{ table: "rooms", key: id, value: undefined }]);
+  }
+
+  async #ensure(id: RoomId, entered: number): Promise<Room> {
+    const known = this.#rooms.get(id);
+    if (known && (known.replica.state.phase !== "left" || known.replica.state.cursor >= entered)) return known;
+    known?.replica.close();
+    const state = newRoomState(id, entered);
+    if (known) state.title = known.replica.state.title;
+    const replica = new RoomReplica(this.#context, state, undefined);
+    await replica.persist([], false);
+    return this.#add(replica);
+  }
+
+  async #load(state: RoomState): Promise<void> {
+    const bytes = await this.#context.store.get("groups", state.room);
+    const group = bytes && state.phase !== "left" ? await this.#context.mls.restore(bytes) : undefined;
+    if (group && state.reserved?.epoch === group.epoch) {
+      // What was reserved before the last stop may have been used: never seal under it again.
+      await group.resumeAt(state.reserved.generation);
+    }
+    this.#add(new RoomReplica(this.#context, state, group));
+  }
+
+  #add(replica: RoomReplica): Room {
+    const room = new Room(replica);
+    const advanced = replica.onAdvanced;
+    replica.onAdvanced = () => {
+      advanced();
+      this.#listening?.();
+    };
+    this.#rooms.set(replica.room, room);
+    this.#listening?.();
+    return room;
+  }
+
+  async #follow(room: Room, connection: Connection): Promise<void> {
+    if (room.replica.state.phase === "left") return;
+    try {
+      await room.resume(connection);
+    } catch (error) {
+      const code = serverError(error)?.code;
+      if (code === ErrorCode.NOT_A_MEMBER || code === ErrorCode.UNKNOWN_ROOM) {
+        await this.#left(room);
+        return;
+      }
+      if (connection.closed) return;
+      room.replica.interrupted(connection);
+    }
+  }
+
+  /** The server says that this device is not in the room: removed while it was away, or never in it. */
+  async #left(room: Room): Promise<void> {
+    if (room.replica.state.pending?.begins) return await this.#forget(room.replica.room);
+    room.replica.state.phase = "left";
+    await room.replica.persist([], false);
+  }
+
+  async #until(find: () => Room | undefined): Promise<Room> {
+    const { clock, signal } = this.#context;
+    for (let waitedMs = 0; waitedMs < stepTimeoutMs; waitedMs += 100) {
+      const found = find();
+      if (found) return found;
+      await clock.sleep(100, signal);
+    }
+    throw new SottoClientError("NOT_IN_ROOM", "the other side has begun this conversation but has not let this device in yet; it must come online once");
+  }
+}

@@ -1,0 +1,201 @@
+import type { Content } from "@sotto/protocol/content";
+import { ErrorCode, fromHex, type MessageId, parseMessageId, Retry, SottoError, toSafeNumber } from "@sotto/protocol";
+import { randomBytes } from "../bytes.ts";
+import type { Connection } from "../connection/connection.ts";
+import { isConnectionLoss, SottoClientError } from "../errors.ts";
+import { encodeContent, messageAad } from "./message-step.ts";
+import { outboxEntriesMax, type OutboxEntry } from "./outbox.ts";
+import type { RoomReplica } from "./room-replica.ts";
+import { roomChange } from "./room-state.ts";
+
+/** Messages sealed and sent before their answers are awaited. */
+const windowMessages = 32;
+/** Generations reserved at once, before the first byte sealed under them leaves. */
+const reservedGenerations = 128;
+const stepTimeoutMs = 30_000;
+const retryWaitMs = 500;
+
+/** Where a message of this device stands. */
+export interface Sent {
+  readonly room: string;
+  readonly id: MessageId;
+  readonly incarnation: string;
+  readonly sequence: number;
+}
+
+interface Waiter {
+  resolve(sent: Sent): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Sends this device's messages of one room in order. What is in the outbox stays there until the room
+ * itself shows it, so nothing is lost by a crash and nothing stands twice after a reconnect.
+ */
+export class Sender {
+  readonly #room: RoomReplica;
+  readonly #waiters = new Map<MessageId, Waiter>();
+  /** Acknowledged, but not yet seen in the room's records. */
+  readonly #acknowledged = new Set<MessageId>();
+  /** Sent at least once without a definite refusal: may stand in the log. */
+  readonly #attempted = new Set<MessageId>();
+  #running = false;
+
+  constructor(room: RoomReplica) {
+    this.#room = room;
+    room.onSettled = (id, sequence) => this.#settle(id as MessageId, sequence);
+  }
+
+  /**
+   * Puts a message into the outbox and resolves when the server has it durably. Aborting withdraws it
+   * where it surely was not sent; otherwise it stays and goes out when it can.
+   */
+  async send(body: Content["body"], signal?: AbortSignal): Promise<Sent> {
+    signal?.throwIfAborted();
+    const { context, state } = this.#room;
+    const id = parseMessageId(randomBytes(16));
+    if (context.outbox.size >= outboxEntriesMax) {
+      throw new SottoClientError("TOO_LARGE", `${outboxEntriesMax} messages are waiting to be sent already`);
+    }
+    const sent = new Promise<Sent>((resolve, reject) => this.#waiters.set(id, { resolve, reject }));
+    sent.catch(() => {});
+    await this.#room.exclusive(async () => {
+      const { content, sha256 } = await encodeContent(context, state, id, body);
+      state.senderSequence++;
+      state.previousSha256 = sha256;
+      await context.outbox.add(this.#room.room, id, content, [roomChange(state)]);
+    });
+    const abort = () => void this.#withdraw(id, signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    this.wake();
+    try {
+      return await sent;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      this.#waiters.delete(id);
+    }
+  }
+
+  /** Sends what is in the outbox, as far as it can be sent now. */
+  wake(): void {
+    if (this.#running) return;
+    this.#running = true;
+    void this.#run().finally(() => {
+      this.#running = false;
+    });
+  }
+
+  #unsent(): OutboxEntry[] {
+    return this.#room.context.outbox.of(this.#room.room).filter((entry) => !this.#acknowledged.has(entry.id));
+  }
+
+  async #run(): Promise<void> {
+    const { context } = this.#room;
+    while (!context.signal.aborted && this.#unsent().length > 0) {
+      if (this.#room.state.phase === "left") return this.#refuseAll();
+      try {
+        const connection = await context.online(stepTimeoutMs, context.signal);
+        await this.#room.until(() => this.#room.caughtUp && this.#room.state.phase === "active", stepTimeoutMs);
+        await this.#window(connection);
+      } catch (error) {
+        if (context.signal.aborted) return;
+        if (!isConnectionLoss(error)) context.notice(this.#room.room, `sending waits: ${describe(error)}`);
+        await context.clock.sleep(retryWaitMs, context.signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Seals and sends up to a window of messages under the present handshake record. */
+  async #window(connection: Connection): Promise<void> {
+    const entries = this.#unsent().slice(0, windowMessages);
+    const sealed = await this.#seal(entries);
+    const outcomes = await Promise.all(
+      sealed.map(async ({ entry, bytes, handshake }) => {
+        this.#attempted.add(entry.id);
+        try {
+          return await this.#append(connection, entry, bytes, handshake);
+        } catch (error) {
+          return await this.#refused(entry, error);
+        }
+      }),
+    );
+    const stale = Math.max(...outcomes.map((outcome) => outcome ?? 0));
+    if (stale > 0) await this.#room.until(() => (this.#room.state.roster?.foldedTo ?? 0) >= stale, stepTimeoutMs);
+  }
+
+  #seal(entries: readonly OutboxEntry[]): Promise<{ entry: OutboxEntry; bytes: Uint8Array; handshake: number }[]> {
+    return this.#room.exclusive(async () => {
+      const { group, state, room } = this.#room;
+      if (!group || state.phase !== "active" || !state.roster) {
+        throw new SottoClientError("NOT_IN_ROOM", "this device is not in the room now");
+      }
+      const needed = group.nextGeneration + entries.length;
+      if (!state.reserved || state.reserved.epoch !== group.epoch || state.reserved.generation < needed) {
+        state.reserved = { epoch: group.epoch, generation: needed + reservedGenerations };
+        await this.#room.persist([], false);
+      }
+      const handshake = state.roster.foldedTo;
+      const sealed = [];
+      for (const entry of entries) {
+        const { sealed: bytes } = await group.seal(entry.content, messageAad(room, entry.id));
+        sealed.push({ entry, bytes, handshake });
+      }
+      return sealed;
+    });
+  }
+
+  async #append(connection: Connection, entry: OutboxEntry, sealed: Uint8Array, handshake: number): Promise<0> {
+    const value = { room: fromHex(entry.room), id: fromHex(entry.id), handshake: BigInt(handshake), sealed };
+    const answer = await connection.request({ case: "append", value }, "appended");
+    this.#settle(entry.id, toSafeNumber(answer.position?.sequence ?? 0n));
+    return 0;
+  }
+
+  /** Answers the handshake sequence to wait for, 0 to go on, or throws to wait and try again. */
+  async #refused(entry: OutboxEntry, error: unknown): Promise<number> {
+    if (!(error instanceof SottoError)) throw error;
+    if (error.code === ErrorCode.STALE) return error.handshake ?? 0;
+    if (error.retry !== Retry.NEVER && error.code !== ErrorCode.STORAGE_FULL) throw error;
+    this.#attempted.delete(entry.id);
+    await this.#strike(entry);
+    this.#waiters.get(entry.id)?.reject(error);
+    return 0;
+  }
+
+  #settle(id: MessageId, sequence: number): void {
+    if (this.#room.context.outbox.find(this.#room.room, id)) this.#acknowledged.add(id);
+    else this.#acknowledged.delete(id);
+    this.#attempted.delete(id);
+    this.#waiters.get(id)?.resolve({
+      room: this.#room.room,
+      id,
+      incarnation: this.#room.state.incarnation,
+      sequence,
+    });
+  }
+
+  async #withdraw(id: MessageId, reason: unknown): Promise<void> {
+    const entry = this.#room.context.outbox.find(this.#room.room, id);
+    if (entry && !this.#attempted.has(id) && !this.#acknowledged.has(id)) await this.#strike(entry);
+    this.#waiters.get(id)?.reject(reason);
+  }
+
+  async #refuseAll(): Promise<void> {
+    for (const entry of this.#unsent()) {
+      await this.#strike(entry);
+      this.#waiters
+        .get(entry.id)
+        ?.reject(new SottoClientError("NOT_IN_ROOM", "this device was removed from the room; nothing was sent"));
+    }
+  }
+
+  async #strike(entry: OutboxEntry): Promise<void> {
+    const { store, outbox } = this.#room.context;
+    await store.commit([outbox.strike(entry)]);
+    outbox.forget(entry);
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

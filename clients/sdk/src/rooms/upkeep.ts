@@ -1,0 +1,129 @@
+import { arrivedWith, verifyGrant } from "@sotto/identity";
+import { type DeviceId, fromHex, toHex, type UserId } from "@sotto/protocol";
+import type { Connection } from "../connection/connection.ts";
+import { isConnectionLoss } from "../errors.ts";
+import { addDevices, removeDevices } from "./changes.ts";
+import type { LeafName } from "./envelopes.ts";
+import type { Room } from "./room.ts";
+
+/** Others get this much time to do it first, so that one commit is made and not ten. */
+const patienceMs = 1500;
+
+/**
+ * What a member device owes its room: let in who arrived with an invite that grants it, and further
+ * devices of members; take out devices that were revoked. Any member device may do it; the one that
+ * invited does it at once, the others wait a little, and the log decides between them.
+ */
+export class Upkeep {
+  readonly #room: Room;
+  #running = false;
+  #again = false;
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  /** Looks what is owed, in the background. */
+  wake(): void {
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    this.#running = true;
+    void this.#run().finally(() => {
+      this.#running = false;
+      if (this.#again) {
+        this.#again = false;
+        this.wake();
+      }
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { replica } = this.#room;
+    const { context } = replica;
+    try {
+      const connection = await context.online(30_000, context.signal);
+      await replica.until(() => replica.caughtUp, 30_000);
+      if (replica.state.phase !== "active") return;
+      await this.#takeOut();
+      await this.#letIn(connection);
+    } catch (error) {
+      if (isConnectionLoss(error) || context.signal.aborted) return;
+      context.notice(replica.room, `the room's members could not be brought up to date: ${String(error)}`);
+    }
+  }
+
+  async #takeOut(): Promise<void> {
+    const { replica, committer } = this.#room;
+    const directory = replica.context.directory.directory;
+    const revoked = ({ device }: LeafName) => directory.device(device)?.revokedAt !== undefined;
+    if (!replica.group || !removeDevices(replica.group, revoked)) return;
+    await replica.context.clock.sleep(replica.context.random() * patienceMs, replica.context.signal);
+    await committer.commit(async (group) => removeDevices(group, revoked));
+  }
+
+  async #letIn(connection: Connection): Promise<void> {
+    const { replica, committer } = this.#room;
+    const { context } = replica;
+    const first = await this.#waiting(connection);
+    if (first.devices.length === 0) return;
+    if (!first.own) await context.clock.sleep(context.random() * patienceMs, context.signal);
+    const before = replica.state.roster?.foldedTo;
+    const after = await committer.commit(async (group) => {
+      const present = new Set(group.members().map((member) => member.device));
+      const still = first.devices.filter(({ device }) => !present.has(device));
+      return await addDevices(replica, connection, group, still);
+    });
+    if (after === before) return;
+    await this.#room.tellTitle();
+    // There may be more of them than fit one commit.
+    this.#again = true;
+  }
+
+  /** Devices that belong in the room and are not; `own` where this device's user invited one of them. */
+  async #waiting(connection: Connection): Promise<{ devices: LeafName[]; own: boolean }> {
+    const { replica } = this.#room;
+    const { group, context } = replica;
+    if (!group) return { devices: [], own: false };
+    const directory = context.directory.directory;
+    const members = group.members();
+    const present = new Set(members.map((member) => member.device));
+    const users = new Set(members.map((member) => member.user as UserId));
+    const arrived = await this.#arrived(connection, users);
+    for (const user of arrived.users) users.add(user);
+    for (const user of replica.state.roster?.direct ?? []) users.add(user);
+    const devices: LeafName[] = [];
+    for (const user of users) {
+      for (const device of directory.user(user)?.devices ?? []) {
+        if (device.revokedAt === undefined && !present.has(device.id)) devices.push({ user, device: device.id as DeviceId });
+      }
+    }
+    return { devices, own: arrived.own };
+  }
+
+  /** Newcomers whose invite grants this room, and who never were in it. */
+  async #arrived(connection: Connection, present: ReadonlySet<UserId>): Promise<{ users: UserId[]; own: boolean }> {
+    const { replica } = this.#room;
+    const { context } = replica;
+    const directory = context.directory.directory;
+    const room = fromHex(replica.room);
+    const { grants } = await connection.request({ case: "listGrants", value: { rooms: [room] } }, "grantList");
+    const candidates = directory.users().filter((user) => user.invite && !present.has(user.id));
+    if (candidates.length === 0 || grants.length === 0) return { users: [], own: false };
+    const roster = await connection.request({ case: "getRoster", value: { room } }, "roster");
+    const former = new Set([...roster.former.map((id) => toHex(id)), ...(replica.state.roster?.former ?? [])]);
+    const users: UserId[] = [];
+    let own = false;
+    for (const bytes of grants) {
+      const grant = await verifyGrant(bytes, (device) => directory.device(device)?.keys.sign);
+      if (!grant?.rooms.includes(replica.room) || !present.has(grant.inviter.user)) continue;
+      for (const user of candidates) {
+        if (former.has(user.id) || !arrivedWith(user, user.createdAt, grant)) continue;
+        users.push(user.id);
+        own ||= grant.inviter.device === context.profile.device;
+      }
+    }
+    return { users, own };
+  }
+}
