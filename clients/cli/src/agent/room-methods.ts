@@ -122,7 +122,7 @@ async function snapshot(client: SottoClient, item: (value: unknown) => Promise<v
   const present = client.presence();
   const users = new Set(client.rooms.list().flatMap(({ room, phase }) => (phase === "active" ? client.rooms.members(room) : [])).map(({ user }) => user));
   for (const user of users) {
-    await item({ type: "presence", user: client.people.name(user), userId: user, state: present.get(user) ?? "offline" });
+    await item({ type: "presence", user: client.people.name(user), userId: user, state: present.get(user) ?? (user === client.profile.user ? "online" : "offline") });
   }
 }
 

@@ -17,6 +17,7 @@ import {
 import { randomBytes, sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { SottoClientError, serverError } from "../errors.ts";
+import { addDevices } from "./changes.ts";
 import { writeEnvelope } from "./envelopes.ts";
 import { Room } from "./room.ts";
 import type { RoomContext } from "./room-context.ts";
@@ -104,17 +105,30 @@ export class Rooms {
     const own = this.#context.profile.user;
     const id = await directRoomId(own, peer);
     const known = this.#rooms.get(id);
-    if (known && known.replica.state.phase !== "left") return known;
+    if (known && known.replica.state.phase !== "left") return await this.#withPeer(known, peer);
     try {
-      const room = await this.#begin(id, [own, peer].sort());
-      room.upkeep.wake();
-      return room;
+      return await this.#withPeer(await this.#begin(id, [own, peer].sort()), peer);
     } catch (error) {
       const code = serverError(error)?.code;
       if (code !== ErrorCode.ROOM_EXISTS && code !== ErrorCode.STALE) throw error;
       // The other side began it at the same time, and lets this device in.
       return await this.#until(() => this.#rooms.get(id));
     }
+  }
+
+  /** Nothing is said in a direct conversation before the other side can read it. */
+  async #withPeer(room: Room, peer: UserId): Promise<Room> {
+    const { directory } = this.#context;
+    await room.replica.until(() => room.replica.state.phase === "active", stepTimeoutMs);
+    const isIn = () => room.replica.group?.members().some(({ user }) => user === peer) === true;
+    if (isIn()) return room;
+    const connection = await this.#context.online(stepTimeoutMs);
+    const wanted = (directory.directory.user(peer)?.devices ?? [])
+      .filter(({ revokedAt }) => revokedAt === undefined)
+      .map(({ id }) => ({ user: peer, device: id }));
+    await room.committer.commit((group) => addDevices(room.replica, connection, group, wanted));
+    if (isIn()) return room;
+    throw new SottoClientError("REFUSED", "they have published no keys yet; try again when they were online once");
   }
 
   close(): void {

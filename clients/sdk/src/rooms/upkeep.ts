@@ -6,6 +6,9 @@ import { addDevices, removeDevices } from "./changes.ts";
 import type { LeafName } from "./envelopes.ts";
 import type { Room } from "./room.ts";
 
+/** Somebody who has just arrived publishes keys a moment later: looked for again, less and less often. */
+const retriesMs = [150, 300, 600, 1000, 2000, 4000, 8000, 15_000, 30_000];
+
 /** Others get this much time to do it first, so that one commit is made and not ten. */
 const patienceMs = 1500;
 
@@ -18,6 +21,7 @@ export class Upkeep {
   readonly #room: Room;
   #running = false;
   #again = false;
+  #retries = 0;
 
   constructor(room: Room) {
     this.#room = room;
@@ -25,6 +29,11 @@ export class Upkeep {
 
   /** Looks what is owed, in the background. */
   wake(): void {
+    this.#retries = 0;
+    this.#begin();
+  }
+
+  #begin(): void {
     if (this.#running) {
       this.#again = true;
       return;
@@ -34,7 +43,7 @@ export class Upkeep {
       this.#running = false;
       if (this.#again) {
         this.#again = false;
-        this.wake();
+        this.#begin();
       }
     });
   }
@@ -75,10 +84,16 @@ export class Upkeep {
       const still = first.devices.filter(({ device }) => !present.has(device));
       return await addDevices(replica, connection, group, still);
     });
-    if (after === before) return;
+    if (after === before) return this.#laterAgain();
     await this.#room.tellTitle();
     // There may be more of them than fit one commit.
     this.#again = true;
+  }
+
+  #laterAgain(): void {
+    const { group, context } = this.#room.replica;
+    const waitMs = retriesMs[this.#retries++];
+    if (waitMs !== undefined && group) context.clock.after(waitMs, () => this.#begin());
   }
 
   /** Devices that belong in the room and are not; `own` where this device's user invited one of them. */

@@ -93,7 +93,7 @@ export class Connection implements ConnectionPort, Flushable {
       forward: new ForwardEffects(this, parts, () => this.#session.principal),
       rooms: this.#rooms,
       media: new MediaEffects(this, parts),
-      presence: parts.presence,
+      setPresence: (state, begins) => this.#setPresence(state, begins),
       loggedIn: () => this.#loggedIn(),
       close: (effect) => this.#close(effect),
     };
@@ -234,14 +234,19 @@ export class Connection implements ConnectionPort, Flushable {
   }
 
   #loggedIn(): void {
-    const { limits, presence, presenceFeed, events } = this.#parts;
+    const { limits, events } = this.#parts;
     this.#arrival.settle();
     this.#decoder.raiseLimit(limits.frameBytesMax);
     events.loggedIn(this.#wire.transport);
-    const { user, quiet } = this.principal;
-    if (quiet) return;
-    presence.set(user, this, PresenceState.ONLINE);
-    void presenceFeed.snapshot(user, (frame) => this.tell(frame));
+    if (!this.principal.quiet) this.#setPresence(PresenceState.ONLINE, true);
+  }
+
+  #setPresence(state: PresenceState, begins: boolean): void {
+    const { presence, presenceFeed } = this.#parts;
+    const { user } = this.principal;
+    if (state === PresenceState.OFFLINE) presence.delete(user, this);
+    else presence.set(user, this, state);
+    if (begins) void presenceFeed.snapshot(user, (frame) => this.tell(frame));
   }
 
   #refusalOf(error: unknown): ResponseBody {

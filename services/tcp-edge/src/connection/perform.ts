@@ -1,5 +1,4 @@
-import { encodePong, fromHex, retryOf } from "@sotto/protocol";
-import type { LocalPresence } from "../presence/local-presence.ts";
+import { encodePong, fromHex, type PresenceState, retryOf } from "@sotto/protocol";
 import type { Effect } from "../session/effect.ts";
 import type { ForwardEffects } from "./forward-effects.ts";
 import { eventFrame, responseFrame } from "./frames.ts";
@@ -15,8 +14,8 @@ export interface EffectHands {
   readonly forward: ForwardEffects;
   readonly rooms: RoomEffects;
   readonly media: MediaEffects;
-  readonly presence: LocalPresence;
   loggedIn(): void;
+  setPresence(state: PresenceState, begins: boolean): void;
   close(effect: Extract<Effect, { kind: "close" }>): void;
 }
 
@@ -46,7 +45,7 @@ const performers: Performers = {
   subscribe: ({ rooms }, effect) => rooms.subscribe(effect),
   unsubscribe: ({ rooms }, { room }) => rooms.unsubscribe(room),
   signal: ({ rooms }, effect) => rooms.signal(effect),
-  setPresence: ({ presence, port }, { state }) => presence.set(port.principal.user, port, state),
+  setPresence: (hands, { state, begins }) => hands.setPresence(state, begins),
   beginUpload: ({ media }, effect) => media.beginUpload(effect),
   uploadBytes: ({ media }, { stream, bytes }) => media.fill(stream, bytes),
   finishUpload: ({ media }, { stream }) => media.finishUpload(stream),

@@ -71,7 +71,12 @@ export type Effect =
       readonly room: RoomId;
       readonly signal: SignalKind;
     }
-  | { readonly kind: "setPresence"; readonly state: PresenceState }
+  | {
+      readonly kind: "setPresence";
+      readonly state: PresenceState;
+      /** The connection was quiet until now: it is told who is here. */
+      readonly begins: boolean;
+    }
   | {
       readonly kind: "beginUpload";
       readonly stream: number;

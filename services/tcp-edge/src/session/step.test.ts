@@ -242,8 +242,8 @@ describe("requests", () => {
       ErrorCode.BAD_REQUEST,
     ],
     [
-      "presence offline",
-      { case: "setPresence", value: { state: PresenceState.OFFLINE } },
+      "presence of no kind",
+      { case: "setPresence", value: { state: PresenceState.UNSPECIFIED } },
       ErrorCode.BAD_REQUEST,
     ],
     [
@@ -260,13 +260,15 @@ describe("requests", () => {
     expect(refusalIn(ask(ready(), 1, body))).toBe(code);
   });
 
-  it("of a quiet connection set no presence", () => {
-    const body: RequestBody = { case: "setPresence", value: { state: PresenceState.IDLE } };
-    expect(refusalIn(ask(ready(true), 1, body))).toBe(ErrorCode.BAD_REQUEST);
-    expect(ask(ready(false), 1, body)[0]).toEqual({
-      kind: "setPresence",
-      state: PresenceState.IDLE,
-    });
+  it("make a quiet connection seen, and quiet again", () => {
+    const set = (state: PresenceState): RequestBody => ({ case: "setPresence", value: { state } });
+    const session = ready(true);
+    const effectOf = (state: PresenceState) => ask(session, 1, set(state)).at(-1);
+    expect(effectOf(PresenceState.IDLE)).toEqual({ kind: "setPresence", state: PresenceState.IDLE, begins: true });
+    expect(session.principal?.quiet).toBe(false);
+    expect(effectOf(PresenceState.ONLINE)).toMatchObject({ begins: false });
+    expect(effectOf(PresenceState.OFFLINE)).toMatchObject({ state: PresenceState.OFFLINE, begins: false });
+    expect(session.principal?.quiet).toBe(true);
   });
 });
 
