@@ -36,7 +36,7 @@ function report(error: unknown): number {
     return error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
   }
   if (error instanceof CommandError) {
-    process.stderr.write(`sotto: ${error.message}\n`);
+    process.stderr.write(`sotto: ${error.message} (${error.code})\n`);
     return error.exitCode;
   }
   process.stderr.write(`sotto: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -119,7 +119,10 @@ async function uploadOnce(
     // Pieces that are durable already are sealed again for their hashes only: the same bytes come out.
     if (piece >= info.piecesDurable) {
       const value = { ...at, piece, bytes: data.length };
-      inFlight.push(connection.upload({ case: "putPiece", value }, data, "pieceStored"));
+      const stored = connection.upload({ case: "putPiece", value }, data, "pieceStored");
+      // The first failure ends the upload; those behind it are not heard any more.
+      stored.catch(() => {});
+      inFlight.push(stored);
       if (inFlight.length >= windowPieces) await inFlight.shift();
     }
     piece++;
