@@ -40,16 +40,23 @@ async function install() {
   const output = [];
   child.stdout.on("data", (chunk) => output.push(chunk));
   child.stderr.on("data", (chunk) => output.push(chunk));
-  const timer = setInterval(() => {
-    process.stderr.write(terminal ? `\rInstalling what Sotto needs (once)… ${seconds()} s ` : ".");
-  }, terminal ? 500 : 5000);
+  const timer = setInterval(
+    () => {
+      process.stderr.write(
+        terminal ? `\rInstalling what Sotto needs (once)… ${seconds()} s ` : ".",
+      );
+    },
+    terminal ? 500 : 5000,
+  );
   const code = await new Promise((resolve) => child.on("close", resolve));
   clearInterval(timer);
   process.stderr.write(terminal ? "\n" : " ");
   if (code !== 0) {
     writeFileSync(log, Buffer.concat(output));
     process.stderr.write(Buffer.concat(output).subarray(-4000));
-    process.stderr.write(`\nThe installation failed (npm ended with ${code}); all of its output is in ${log}\n`);
+    process.stderr.write(
+      `\nThe installation failed (npm ended with ${code}); all of its output is in ${log}\n`,
+    );
     process.exit(1);
   }
   writeFileSync(marker, fingerprint());
@@ -58,7 +65,9 @@ async function install() {
 
 const [major] = process.versions.node.split(".").map(Number);
 if (major < 20) {
-  process.stderr.write(`Sotto needs Node 20 or newer to install itself; this is ${process.version}.\n`);
+  process.stderr.write(
+    `Sotto needs Node 20 or newer to install itself; this is ${process.version}.\n`,
+  );
   process.exit(1);
 }
 if (!installed()) await install();

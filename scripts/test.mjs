@@ -9,13 +9,25 @@ const report = join(folder, "report.json");
 const vitest = join(import.meta.dirname, "..", "node_modules", "vitest", "vitest.mjs");
 const run = spawnSync(
   process.execPath,
-  ["--disable-warning=ExperimentalWarning", vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)],
+  [
+    "--disable-warning=ExperimentalWarning",
+    vitest,
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+    ...process.argv.slice(2),
+  ],
   { stdio: "inherit" },
 );
 let failed = true;
 if (existsSync(report)) {
-  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(readFileSync(report, "utf8"));
-  process.stdout.write(`\n${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped\n`);
+  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
+    readFileSync(report, "utf8"),
+  );
+  process.stdout.write(
+    `\n${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped\n`,
+  );
   failed = numFailedTests > 0 || numFailedTestSuites > 0 || numPassedTests === 0;
 }
 rmSync(folder, { recursive: true, force: true });

@@ -26,25 +26,43 @@ test("there is something to check", () => {
 
 test("no service imports the encryption, or what only clients read", () => {
   const services = sources.filter((path) => path.startsWith("services/"));
-  expect(forbidImports(services, /^(@sotto\/(mls|sealed-media|sdk|cli|protocol\/content)|ts-mls|@hpke\/)/)).toEqual([]);
+  expect(
+    forbidImports(
+      services,
+      /^(@sotto\/(mls|sealed-media|sdk|cli|protocol\/content)|ts-mls|@hpke\/)/,
+    ),
+  ).toEqual([]);
 });
 
 test("no service imports another", () => {
   for (const name of readdirSync(join(root, "services"))) {
     const own = sources.filter((path) => path.startsWith(`services/${name}/`));
     const others = readdirSync(join(root, "services")).filter((other) => other !== name);
-    expect(forbidImports(own, new RegExp(`^(@sotto/(${others.join("|")})|services/(${others.join("|")}))(/|$)`))).toEqual([]);
+    expect(
+      forbidImports(
+        own,
+        new RegExp(`^(@sotto/(${others.join("|")})|services/(${others.join("|")}))(/|$)`),
+      ),
+    ).toEqual([]);
   }
 });
 
 test("clients import no port of the server", () => {
   const clients = production.filter((path) => path.startsWith("clients/"));
-  expect(forbidImports(clients, /^@sotto\/(log|bus|directory|blobs|media-link|interservice|chassis|actor)(\/|$)/)).toEqual([]);
+  expect(
+    forbidImports(
+      clients,
+      /^@sotto\/(log|bus|directory|blobs|media-link|interservice|chassis|actor)(\/|$)/,
+    ),
+  ).toEqual([]);
 });
 
 test("adapters appear only where programs are composed, and in tests", () => {
-  const adapters = /^@sotto\/(log\/(segment|jetstream)|bus\/(in-process|nats)|directory\/(sqlite|redis)|blobs\/file-system|media-link\/(in-process|http))$/;
-  const others = production.filter((path) => !/\/compose(\.ts|\/)/.test(path) && !path.startsWith("bench/"));
+  const adapters =
+    /^@sotto\/(log\/(segment|jetstream)|bus\/(in-process|nats)|directory\/(sqlite|redis)|blobs\/file-system|media-link\/(in-process|http))$/;
+  const others = production.filter(
+    (path) => !/\/compose(\.ts|\/)/.test(path) && !path.startsWith("bench/"),
+  );
   expect(forbidImports(others, adapters)).toEqual([]);
 });
 
@@ -53,7 +71,8 @@ test("the SDK's core, and what it stands on, imports nothing of Node", () => {
     (path) =>
       (/^libs\/(protocol|identity|mls|sealed-media)\/src\//.test(path) ||
         (path.startsWith("clients/sdk/src/") && !path.startsWith("clients/sdk/src/node"))) &&
-      !/\/node(\.ts|\/)/.test(path) && !/\/bench\//.test(path),
+      !/\/node(\.ts|\/)/.test(path) &&
+      !/\/bench\//.test(path),
   );
   expect(forbidImports(core, /^(node:|ws$|ioredis|@nats-io)/)).toEqual([]);
 });
@@ -80,23 +99,35 @@ test("environment, console, wall clock and chance come in as parameters", () => 
 test("nothing is left open, and no type is switched off", () => {
   const pattern = /\b(TODO|FIXME|XXX|HACK)\b|: any\b|\bas any\b|@ts-(ignore|nocheck|expect-error)/;
   const checked = sources.filter((path) => path !== "tests/tidy.test.ts");
-  expect(breaches(checked, (path) => [...textOf(path).matchAll(new RegExp(pattern, "g"))].map(([what]) => what))).toEqual([]);
+  expect(
+    breaches(checked, (path) =>
+      [...textOf(path).matchAll(new RegExp(pattern, "g"))].map(([what]) => what),
+    ),
+  ).toEqual([]);
 });
 
 test("no test is skipped by hand or hides others", () => {
-  const tests = sources.filter((path) => path.endsWith(".test.ts") && path !== "tests/tidy.test.ts");
+  const tests = sources.filter(
+    (path) => path.endsWith(".test.ts") && path !== "tests/tidy.test.ts",
+  );
   const pattern = /\b(?:it|test|describe)\.(?:only|todo|skip)\(/g;
-  expect(breaches(tests, (path) => [...textOf(path).matchAll(pattern)].map(([what]) => what))).toEqual([]);
+  expect(
+    breaches(tests, (path) => [...textOf(path).matchAll(pattern)].map(([what]) => what)),
+  ).toEqual([]);
 });
 
 test("no file is larger than one sitting, and no name says nothing", () => {
   expect(production.filter((path) => textOf(path).split("\n").length > 400)).toEqual([]);
-  expect(sources.filter((path) => /\/(utils?|helpers?|types?|common|misc)\.ts$/.test(path))).toEqual([]);
+  expect(
+    sources.filter((path) => /\/(utils?|helpers?|types?|common|misc)\.ts$/.test(path)),
+  ).toEqual([]);
 });
 
 test("every source file is used by another one, or is where a program begins", () => {
   const used = new Set(
-    sources.flatMap((path) => importsOf(path).flatMap(({ file }) => (file === undefined ? [] : [normalize(file)]))),
+    sources.flatMap((path) =>
+      importsOf(path).flatMap(({ file }) => (file === undefined ? [] : [normalize(file)])),
+    ),
   );
   const begins = new Set<string>();
   for (const path of projectFiles().filter((file) => file.endsWith("package.json"))) {
@@ -106,11 +137,19 @@ test("every source file is used by another one, or is where a program begins", (
   const named = new Set(
     projectFiles()
       .filter((path) => /\.(ts|js|mjs|json)$/.test(path) && !path.endsWith("package-lock.json"))
-      .flatMap((path) => [...textOf(path).matchAll(/["'`/]([\w-]+\.ts)["'`]/g)].map(([, name]) => name)),
+      .flatMap((path) =>
+        [...textOf(path).matchAll(/["'`/]([\w-]+\.ts)["'`]/g)].map(([, name]) => name),
+      ),
   );
   const dead = production.filter((path) => {
     const name = path.split("/").at(-1) ?? "";
-    return !used.has(path) && !begins.has(path) && !named.has(name) && !/(^|\/)(main|index|.*\.config)\.ts$/.test(path) && !path.includes("/bench/");
+    return (
+      !used.has(path) &&
+      !begins.has(path) &&
+      !named.has(name) &&
+      !/(^|\/)(main|index|.*\.config)\.ts$/.test(path) &&
+      !path.includes("/bench/")
+    );
   });
   expect(dead).toEqual([]);
 });
@@ -124,10 +163,15 @@ test("every adapter passes its port's law", () => {
     "media-link": ["in-process", "http"],
   };
   for (const [port, adapters] of Object.entries(laws)) {
-    const tests = sources.filter((path) => path.startsWith(`libs/${port}/`) && path.endsWith(".test.ts"));
+    const tests = sources.filter(
+      (path) => path.startsWith(`libs/${port}/`) && path.endsWith(".test.ts"),
+    );
     const lawful = tests.map(textOf).filter((text) => /conformance/.test(text));
     for (const adapter of adapters) {
-      expect(lawful.some((text) => text.includes(adapter)), `${port}: ${adapter}`).toBe(true);
+      expect(
+        lawful.some((text) => text.includes(adapter)),
+        `${port}: ${adapter}`,
+      ).toBe(true);
     }
   }
 });
@@ -160,14 +204,24 @@ test("every dependency has its line in docs/dependencies.md", () => {
   const names = projectFiles()
     .filter((path) => path.endsWith("package.json"))
     .flatMap((path) => {
-      const { dependencies = {}, devDependencies = {} } = JSON.parse(textOf(path)) as Record<string, Record<string, string>>;
+      const { dependencies = {}, devDependencies = {} } = JSON.parse(textOf(path)) as Record<
+        string,
+        Record<string, string>
+      >;
       return [...Object.entries(dependencies), ...Object.entries(devDependencies)];
     });
   const missing = names
     .map(([name]) => name)
-    .filter((name) => !name.startsWith("@sotto/") && !text.includes(name.replace(/^@(noble|types|nats-io)\/.*/, "@$1/")) && !text.includes(name));
+    .filter(
+      (name) =>
+        !name.startsWith("@sotto/") &&
+        !text.includes(name.replace(/^@(noble|types|nats-io)\/.*/, "@$1/")) &&
+        !text.includes(name),
+    );
   expect([...new Set(missing)]).toEqual([]);
-  expect(names.filter(([name, version]) => !name.startsWith("@sotto/") && !/^\d/.test(version))).toEqual([]);
+  expect(
+    names.filter(([name, version]) => !name.startsWith("@sotto/") && !/^\d/.test(version)),
+  ).toEqual([]);
 });
 
 test("the lock file carries no download addresses", () => {

@@ -32,7 +32,9 @@ async function play(): Promise<void> {
     return started;
   });
   const port = Number(server.address.split(":").at(-1));
-  const [alice, bob, carol] = ["alice", "bob", "carol"].map((name) => new Person(name, join(folder, name))) as [Person, Person, Person];
+  const [alice, bob, carol] = ["alice", "bob", "carol"].map(
+    (name) => new Person(name, join(folder, name)),
+  ) as [Person, Person, Person];
 
   await story.step("Three people join by invite", async () => {
     await alice.one("join", server?.ownerInvite ?? "", "--name", "alice");
@@ -49,7 +51,11 @@ async function play(): Promise<void> {
     const keys = await bob.one("keys", "alice");
     const other = await alice.one("keys", "bob");
     if (keys["safetyNumber"] !== other["safetyNumber"]) throw new Error("safety numbers differ");
-    story.say(`both see the safety number ${String(keys["safetyNumber"]).replace(/(\d{5})(?=\d)/g, "$1 ").slice(0, 23)} …`);
+    story.say(
+      `both see the safety number ${String(keys["safetyNumber"])
+        .replace(/(\d{5})(?=\d)/g, "$1 ")
+        .slice(0, 23)} …`,
+    );
   });
 
   const secret = `canary-${randomBytes(12).toString("hex")}`;
@@ -57,7 +63,11 @@ async function play(): Promise<void> {
   await story.step("They see who is here, and talk", async () => {
     await listener.until("bob's history", ({ type }) => type === "ready");
     const carols = carol.listen();
-    await listener.until("carol online", (line) => line["type"] === "presence" && line["user"] === "carol" && line["state"] === "online");
+    await listener.until(
+      "carol online",
+      (line) =>
+        line["type"] === "presence" && line["user"] === "carol" && line["state"] === "online",
+    );
     story.say("bob saw carol come online");
     await alice.one("send", "general", `the plan is ${secret}`);
     await listener.until("alice's message", ({ text }) => text === `the plan is ${secret}`);
@@ -66,7 +76,11 @@ async function play(): Promise<void> {
     await listener.until("alice's answer", ({ text }) => text === "between us: good");
     story.say("alice wrote to the room; she and bob wrote to each other");
     carols.stop();
-    await listener.until("carol offline", (line) => line["type"] === "presence" && line["user"] === "carol" && line["state"] === "offline");
+    await listener.until(
+      "carol offline",
+      (line) =>
+        line["type"] === "presence" && line["user"] === "carol" && line["state"] === "offline",
+    );
     story.say("bob saw carol leave");
   });
   listener.stop();
@@ -86,17 +100,27 @@ async function play(): Promise<void> {
     await Promise.all(burst);
     const lines = await carol.run("listen", "--room", "general", "--no-follow");
     const texts = lines.map(({ text }) => String(text)).filter((text) => text.startsWith("burst "));
-    if (texts.length !== 20 || new Set(texts).size !== 20) throw new Error(`carol has ${texts.length} of 20 messages`);
+    if (texts.length !== 20 || new Set(texts).size !== 20)
+      throw new Error(`carol has ${texts.length} of 20 messages`);
     story.say("carol, who was away, has all 20 messages once");
   });
 
   await story.step("Carol watches, and jumps to the middle", async () => {
     const middle = Math.floor(film.length / 2);
     const [jump, whole] = [
-      await carol.bytes("watch", object, "--stdout", "--from", String(middle), "--length", "100000"),
+      await carol.bytes(
+        "watch",
+        object,
+        "--stdout",
+        "--from",
+        String(middle),
+        "--length",
+        "100000",
+      ),
       await carol.bytes("watch", object, "--stdout"),
     ];
-    if (sha256(jump) !== sha256(film.subarray(middle, middle + 100_000))) throw new Error("the jump gave other bytes");
+    if (sha256(jump) !== sha256(film.subarray(middle, middle + 100_000)))
+      throw new Error("the jump gave other bytes");
     if (sha256(whole) !== sha256(film)) throw new Error("the video is not the same");
     story.say(`the same bytes: SHA-256 ${sha256(whole).slice(0, 32)}…`);
     story.say("nothing of it was written to her disk");
@@ -113,7 +137,8 @@ async function play(): Promise<void> {
     const piece = film.subarray(200_000, 200_064);
     const places = await findInServer(piece, data, running);
     if (places.length > 0) throw new Error(`bytes of the video were found in ${places.join(", ")}`);
-    if ((await findInServer(Buffer.from("alice"), data, running)).length === 0) throw new Error("the search finds nothing at all");
+    if ((await findInServer(Buffer.from("alice"), data, running)).length === 0)
+      throw new Error("the search finds nothing at all");
     story.say("names and keys, yes; no message, no room title, no file name, no byte of the video");
     story.say("(searched: its data folder, its output, its memory)");
   });

@@ -50,9 +50,13 @@ export class Person {
   }
 
   #spawn(args: readonly string[]): ChildProcess {
-    return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", cli, "--home", this.#home, "--json", ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    return spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", cli, "--home", this.#home, "--json", ...args],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
   }
 }
 
@@ -79,7 +83,10 @@ export class Listener {
     return (
       found() ??
       (await new Promise<Line>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), waitTimeoutMs);
+        const timer = setTimeout(
+          () => reject(new Error(`waited in vain for ${what}`)),
+          waitTimeoutMs,
+        );
         const check = () => {
           const line = found();
           if (!line) return;

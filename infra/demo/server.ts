@@ -21,7 +21,15 @@ export interface DemoServer {
 export async function startServer(data: string, port: number): Promise<DemoServer> {
   const child = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", main, "--json-logs", "--port", String(port), "--data", data],
+    [
+      "--disable-warning=ExperimentalWarning",
+      main,
+      "--json-logs",
+      "--port",
+      String(port),
+      "--data",
+      data,
+    ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   let output = "";
@@ -38,7 +46,9 @@ export async function startServer(data: string, port: number): Promise<DemoServe
       // The invite's line follows the ready line at once.
       if (event.event === "ready") setImmediate(() => resolve(event.address ?? ""));
     });
-    child.once("exit", (code) => reject(new Error(`the server did not start (exit ${code})\n${output}`)));
+    child.once("exit", (code) =>
+      reject(new Error(`the server did not start (exit ${code})\n${output}`)),
+    );
   });
   const address = await ready;
   return {

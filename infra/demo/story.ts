@@ -27,7 +27,9 @@ export class Story {
   }
 
   failed(error: unknown): void {
-    process.stderr.write(`\n   ✗ ${error instanceof Error ? error.message : String(error)}\ndemo failed\n`);
+    process.stderr.write(
+      `\n   ✗ ${error instanceof Error ? error.message : String(error)}\ndemo failed\n`,
+    );
   }
 
   #style(format: "bold" | "dim" | "green", text: string): string {

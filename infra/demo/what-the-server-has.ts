@@ -5,7 +5,11 @@ import type { DemoServer } from "./server.ts";
 const regionBytesMax = 64 * 1024 * 1024;
 
 /** Where on the server's side some bytes are found: files, output, memory (where the system shows it). */
-export async function findInServer(needle: Buffer, data: string, server: DemoServer): Promise<string[]> {
+export async function findInServer(
+  needle: Buffer,
+  data: string,
+  server: DemoServer,
+): Promise<string[]> {
   const places: string[] = [];
   for (const entry of await readdir(data, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);

@@ -11,10 +11,14 @@ test("what was said while the server was away is sent once when it is back, in o
   const [alice, bob] = await world.people("alice", "bob");
   await alice.client.send("general", "before");
   await world.stopServer();
-  const sends = Array.from({ length: 10 }, (_, i) => alice.client.send("general", `meanwhile ${i}`));
+  const sends = Array.from({ length: 10 }, (_, i) =>
+    alice.client.send("general", `meanwhile ${i}`),
+  );
   await world.startServer();
   const sent = await Promise.all(sends);
-  expect(sent.map(({ sequence }) => sequence)).toEqual([...sent.map(({ sequence }) => sequence)].sort((a, b) => a - b));
+  expect(sent.map(({ sequence }) => sequence)).toEqual(
+    [...sent.map(({ sequence }) => sequence)].sort((a, b) => a - b),
+  );
   const wanted = ["before", ...Array.from({ length: 10 }, (_, i) => `meanwhile ${i}`)];
   await until("bob has all", async () => (await texts(bob)).length >= wanted.length);
   expect(await texts(bob)).toEqual(wanted);
@@ -29,7 +33,10 @@ test("the outbox outlives the client: another one on the same profile sends it, 
     await world.stopServer();
     const lost = bob.client.send("general", "kept");
     lost.catch(() => {});
-    await until("it is in the outbox", async () => (await bob.store.scan("outbox", { limit: 10 })).length === 1);
+    await until(
+      "it is in the outbox",
+      async () => (await bob.store.scan("outbox", { limit: 10 })).length === 1,
+    );
     await bob[Symbol.asyncDispose]();
     await world.startServer();
     const again = await world.open("bob", new SqliteStore(folder));
@@ -62,12 +69,24 @@ test("a device that lost its group state comes back by itself, and says so", asy
     { table: "groups", key: room, value: undefined },
     { table: "rooms", key: room, value: undefined },
   ]);
-  await bob.store.commit((await bob.store.scan("key-packages", { limit: 100 })).map(({ key }) => ({ table: "key-packages", key, value: undefined })));
+  await bob.store.commit(
+    (await bob.store.scan("key-packages", { limit: 100 })).map(({ key }) => ({
+      table: "key-packages",
+      key,
+      value: undefined,
+    })),
+  );
   const back = await world.open("bob", bob.store);
-  await until("bob is in again", () => back.client.rooms.list().some((view) => view.room === room && view.phase === "active"));
+  await until("bob is in again", () =>
+    back.client.rooms.list().some((view) => view.room === room && view.phase === "active"),
+  );
   await alice.client.send("general", "welcome back");
   await until("bob hears again", async () => (await texts(back)).includes("welcome back"));
-  expect((await entries(alice)).some((entry) => entry.type === "membership" && entry.change === "rejoined")).toBe(true);
+  expect(
+    (await entries(alice)).some(
+      (entry) => entry.type === "membership" && entry.change === "rejoined",
+    ),
+  ).toBe(true);
 });
 
 test("commits of many at once have one winner each, and everybody ends in the same room", async () => {
@@ -83,16 +102,22 @@ test("commits of many at once have one winner each, and everybody ends in the sa
       }
     }),
   );
-  const late = await Promise.all(["dave", "erin"].map(async (name) => {
-    const store = new MemoryStore();
-    const { invite } = await bob.client.invite();
-    const { join: joinServer } = await import("@sotto/sdk");
-    await joinServer({ invite, name, store, transport: world.transport, suite: "classical" });
-    return await world.open(name, store);
-  }));
+  const late = await Promise.all(
+    ["dave", "erin"].map(async (name) => {
+      const store = new MemoryStore();
+      const { invite } = await bob.client.invite();
+      const { join: joinServer } = await import("@sotto/sdk");
+      await joinServer({ invite, name, store, transport: world.transport, suite: "classical" });
+      return await world.open(name, store);
+    }),
+  );
   for (const person of late) await person.client.rooms.waitFor("general", 15_000);
   for (const person of [alice, bob, carol, ...late]) {
-    await until(`${person.name} sees all five`, () => person.client.rooms.members("general").length === 5, 15_000);
+    await until(
+      `${person.name} sees all five`,
+      () => person.client.rooms.members("general").length === 5,
+      15_000,
+    );
   }
   await late[0]?.client.send("general", "hello from dave");
   for (const person of [alice, bob, carol]) {

@@ -30,7 +30,10 @@ async function read(media: OpenedMedia, start = 0, end = media.bytes): Promise<B
 async function announced(person: Joined): Promise<string> {
   let object = "";
   await until("the film is announced", async () => {
-    object = (await entries(person)).flatMap((entry) => (entry.type === "media" ? [entry.object] : []))[0] ?? "";
+    object =
+      (await entries(person)).flatMap((entry) =>
+        entry.type === "media" ? [entry.object] : [],
+      )[0] ?? "";
     return object !== "";
   });
   return object;
@@ -46,8 +49,13 @@ test("a shared film is watched from any byte, and is the sender's to the last on
   expect(media).toMatchObject({ name: "film.mp4", bytes: film.length, mime: "video/mp4" });
   expect((await read(media)).equals(film)).toBe(true);
   for (let i = 0; i < 10; i++) {
-    const [start, end] = [Math.random(), Math.random()].map((part) => Math.floor(part * film.length)).sort((a, b) => a - b) as [number, number];
-    expect((await read(media, start, end)).equals(film.subarray(start, end)), `${start}-${end}`).toBe(true);
+    const [start, end] = [Math.random(), Math.random()]
+      .map((part) => Math.floor(part * film.length))
+      .sort((a, b) => a - b) as [number, number];
+    expect(
+      (await read(media, start, end)).equals(film.subarray(start, end)),
+      `${start}-${end}`,
+    ).toBe(true);
   }
 });
 
@@ -61,7 +69,9 @@ test("a viewer who jumps away takes no more of what was before", async () => {
     expect(first.length).toBeGreaterThan(0);
     break;
   }
-  expect((await read(media, 15_000_000, 15_000_100)).equals(film.subarray(15_000_000, 15_000_100))).toBe(true);
+  expect(
+    (await read(media, 15_000_000, 15_000_100)).equals(film.subarray(15_000_000, 15_000_100)),
+  ).toBe(true);
 });
 
 test("an upload that was cut off goes on where it stopped", async () => {
@@ -140,7 +150,9 @@ test("a file is received whole or not at all, and goes on after an interruption"
     const onProgress = (done: number) => {
       if (done > 4_000_000) stop.abort(new Error("enough"));
     };
-    await expect(saveTo(media, target, { signal: stop.signal, onProgress })).rejects.toThrow("enough");
+    await expect(saveTo(media, target, { signal: stop.signal, onProgress })).rejects.toThrow(
+      "enough",
+    );
     expect((await readdir(folder)).some((name) => name === "received.bin")).toBe(false);
     const saved = await saveTo(media, target, { signal: new AbortController().signal });
     expect(saved.bytes).toBe(film.length);

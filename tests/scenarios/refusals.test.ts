@@ -1,19 +1,28 @@
-import { join as joinServer, MemoryStore } from "@sotto/sdk";
 import { ErrorCode } from "@sotto/protocol";
+import { join as joinServer, MemoryStore } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { until, World } from "./world.ts";
 
 test("an invite is good for as many people as it says, and until it expires", async () => {
   await using world = await World.start();
   const [alice] = await world.people("alice");
-  const join = (invite: string, name: string) => joinServer({ invite, name, store: new MemoryStore(), transport: world.transport, suite: "classical" });
+  const join = (invite: string, name: string) =>
+    joinServer({
+      invite,
+      name,
+      store: new MemoryStore(),
+      transport: world.transport,
+      suite: "classical",
+    });
   const { invite } = await alice.client.invite({ uses: 2 });
   await join(invite, "bob");
   await join(invite, "carol");
   await expect(join(invite, "dave")).rejects.toMatchObject({ code: ErrorCode.INVITE_USED });
   const short = await alice.client.invite({ expiresInMs: 1 });
   await until("it expired", () => Date.now() > short.expiresAt + 5);
-  await expect(join(short.invite, "erin")).rejects.toMatchObject({ code: ErrorCode.INVITE_EXPIRED });
+  await expect(join(short.invite, "erin")).rejects.toMatchObject({
+    code: ErrorCode.INVITE_EXPIRED,
+  });
   const forged = invite.replace(/.$/, (last) => (last === "A" ? "B" : "A"));
   await expect(join(forged, "mallory")).rejects.toBeInstanceOf(Error);
 });
@@ -22,7 +31,14 @@ test("a name belongs to one person for ever, however it is written", async () =>
   await using world = await World.start();
   const [alice] = await world.people("alice");
   const { invite } = await alice.client.invite({ uses: 5 });
-  const join = (name: string) => joinServer({ invite, name, store: new MemoryStore(), transport: world.transport, suite: "classical" });
+  const join = (name: string) =>
+    joinServer({
+      invite,
+      name,
+      store: new MemoryStore(),
+      transport: world.transport,
+      suite: "classical",
+    });
   for (const name of ["alice", "ALICE", "ａlice"]) {
     await expect(join(name)).rejects.toMatchObject({ code: ErrorCode.NAME_TAKEN });
   }
@@ -35,8 +51,17 @@ test("a server that is not the invite's is refused before anything is told to it
   await using one = await World.start();
   await using other = await World.start();
   const address = new URL(other.ownerInvite.replace("sotto:", "https:")).host;
-  const invite = one.ownerInvite.replace(new URL(one.ownerInvite.replace("sotto:", "https:")).host, address);
-  const attempt = joinServer({ invite, name: "alice", store: new MemoryStore(), transport: one.transport, suite: "classical" });
+  const invite = one.ownerInvite.replace(
+    new URL(one.ownerInvite.replace("sotto:", "https:")).host,
+    address,
+  );
+  const attempt = joinServer({
+    invite,
+    name: "alice",
+    store: new MemoryStore(),
+    transport: one.transport,
+    suite: "classical",
+  });
   await expect(attempt).rejects.toMatchObject({ code: "WRONG_SERVER" });
   expect(other.server.announced.ownerInvite).toBeDefined();
 });
@@ -45,8 +70,12 @@ test("a profile is for one person, and a text that is no invite says what is wro
   await using world = await World.start();
   const [alice] = await world.people("alice");
   const base = { name: "bob", transport: world.transport, suite: "classical" } as const;
-  await expect(joinServer({ ...base, invite: world.ownerInvite, store: alice.store })).rejects.toMatchObject({ code: "PROFILE_EXISTS" });
+  await expect(
+    joinServer({ ...base, invite: world.ownerInvite, store: alice.store }),
+  ).rejects.toMatchObject({ code: "PROFILE_EXISTS" });
   for (const invite of ["", "hello", "https://example.org/", "sotto://127.0.0.1:1/#AQ"]) {
-    await expect(joinServer({ ...base, invite, store: new MemoryStore() })).rejects.toMatchObject({ code: "BAD_INVITE" });
+    await expect(joinServer({ ...base, invite, store: new MemoryStore() })).rejects.toMatchObject({
+      code: "BAD_INVITE",
+    });
   }
 });

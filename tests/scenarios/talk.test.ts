@@ -46,20 +46,31 @@ test("a room of one's own is made, shared and left", async () => {
   await alice.client.send("plans", "with bob");
   await until("bob heard", async () => (await texts(bob)).includes("with bob"));
   expect(await texts(bob)).toEqual(["with bob"]);
-  expect(alice.client.rooms.members(room.room).map(({ name }) => name).sort()).toEqual(["alice", "bob"]);
-  await expect(carol.client.send("plans", "hello?")).rejects.toMatchObject({ code: "UNKNOWN_ROOM" });
+  expect(
+    alice.client.rooms
+      .members(room.room)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(["alice", "bob"]);
+  await expect(carol.client.send("plans", "hello?")).rejects.toMatchObject({
+    code: "UNKNOWN_ROOM",
+  });
 
   await alice.client.rooms.remove("plans", "bob");
   await alice.client.send("plans", "without bob");
   await until("bob is out", () => bob.client.rooms.find(room.room).phase === "left");
   expect(await texts(bob)).toEqual(["with bob"]);
-  await expect(bob.client.send(room.room, "still here?")).rejects.toMatchObject({ code: "NOT_IN_ROOM" });
+  await expect(bob.client.send(room.room, "still here?")).rejects.toMatchObject({
+    code: "NOT_IN_ROOM",
+  });
 });
 
 test("only an admin removes others", async () => {
   await using world = await World.start();
   const [, bob] = await world.people("alice", "bob", "carol");
-  await expect(bob.client.rooms.remove("general", "carol")).rejects.toMatchObject({ message: /admin/ });
+  await expect(bob.client.rooms.remove("general", "carol")).rejects.toMatchObject({
+    message: /admin/,
+  });
 });
 
 test("people who share a room see each other come, idle and go, and one-shot clients are not seen", async () => {
@@ -69,7 +80,8 @@ test("people who share a room see each other come, idle and go, and one-shot cli
   const stop = new AbortController();
   const watching = (async () => {
     for await (const event of alice.client.live(stop.signal)) {
-      if (event.type === "presence") seen.push(`${alice.client.people.name(event.user)} ${event.state}`);
+      if (event.type === "presence")
+        seen.push(`${alice.client.people.name(event.user)} ${event.state}`);
     }
   })();
   await until("bob is seen", () => seen.includes("bob online"));

@@ -14,7 +14,6 @@ import {
 import { nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
 import { type EmbeddedServer, startServer } from "../../infra/embedded/src/compose.ts";
 
-
 export interface Joined extends AsyncDisposable {
   readonly name: string;
   readonly client: SottoClient;
@@ -86,7 +85,7 @@ export class World implements AsyncDisposable {
   /** Somebody with an account: the first one is the owner, the others come by the owner's invite. */
   async person(name: string, options: Partial<ClientOptions> = {}): Promise<Joined> {
     const owner = this.#owner;
-    const invite = owner ? (await this.#inviteBy(owner)) : this.#ownerInvite;
+    const invite = owner ? await this.#inviteBy(owner) : this.#ownerInvite;
     const store = options.store ?? new LastingStore();
     await joinServer({ invite, name, store, transport: this.transport, suite: "classical" });
     const joined = await this.open(name, store, options);
@@ -97,7 +96,11 @@ export class World implements AsyncDisposable {
   }
 
   /** A client on a store that somebody joined with. */
-  async open(name: string, store: ProfileStore, options: Partial<ClientOptions> = {}): Promise<Joined> {
+  async open(
+    name: string,
+    store: ProfileStore,
+    options: Partial<ClientOptions> = {},
+  ): Promise<Joined> {
     const client = await SottoClient.open({
       transport: this.transport,
       sealCrypto: nodeSealCrypto,
@@ -109,7 +112,9 @@ export class World implements AsyncDisposable {
     return { name, client, store, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
   }
 
-  async people<Names extends readonly string[]>(...names: Names): Promise<{ [Index in keyof Names]: Joined }> {
+  async people<Names extends readonly string[]>(
+    ...names: Names
+  ): Promise<{ [Index in keyof Names]: Joined }> {
     const joined: Joined[] = [];
     for (const name of names) joined.push(await this.person(name));
     return joined as { [Index in keyof Names]: Joined };
@@ -132,7 +137,8 @@ export async function texts(person: Joined, room?: string): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await entries(person)) {
     if (entry.type !== "message") continue;
-    if (room === undefined || person.client.rooms.nameOf(entry.room) === room) found.push(entry.text);
+    if (room === undefined || person.client.rooms.nameOf(entry.room) === room)
+      found.push(entry.text);
   }
   return found;
 }
@@ -144,7 +150,11 @@ export async function entries(person: Joined): Promise<NumberedEntry[]> {
 }
 
 /** Asks until it holds, for ten seconds at most. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  timeoutMs = 10_000,
+): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`waited in vain until ${what}`);

@@ -6,7 +6,9 @@ export const root = resolve(import.meta.dirname, "..", "..");
 
 /** Every file that git knows or would know. */
 export function projectFiles(): string[] {
-  const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: root });
+  const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+    cwd: root,
+  });
   return listed
     .toString("utf8")
     .split("\n")
@@ -19,11 +21,15 @@ export function textOf(path: string): string {
 
 /** TypeScript that people wrote. */
 export function sourceFiles(): string[] {
-  return projectFiles().filter((path) => path.endsWith(".ts") && !path.includes("/gen/") && !path.endsWith(".d.ts"));
+  return projectFiles().filter(
+    (path) => path.endsWith(".ts") && !path.includes("/gen/") && !path.endsWith(".d.ts"),
+  );
 }
 
 export function isTest(path: string): boolean {
-  return /\.test\.ts$|\/test\/|^tests\/|\/conformance/.test(path) || path.startsWith("libs/testkit/");
+  return (
+    /\.test\.ts$|\/test\/|^tests\/|\/conformance/.test(path) || path.startsWith("libs/testkit/")
+  );
 }
 
 export interface Import {
@@ -39,6 +45,8 @@ export function importsOf(path: string): Import[] {
   const found = text.matchAll(/(?:from\s+|import\s*\(\s*|^import\s+)"([^"]+)"/gm);
   return [...found].map(([, specifier = ""]) => ({
     specifier,
-    file: specifier.startsWith(".") ? relative(root, join(root, dirname(path), specifier)) : undefined,
+    file: specifier.startsWith(".")
+      ? relative(root, join(root, dirname(path), specifier))
+      : undefined,
   }));
 }

@@ -14,9 +14,14 @@ if (major >= 24) {
 } else {
   const packageFile = createRequire(import.meta.url).resolve("node/package.json");
   const node = join(dirname(packageFile), "bin", "node");
-  const child = spawn(node, ["--disable-warning=ExperimentalWarning", process.argv[1], ...process.argv.slice(2)], {
-    stdio: "inherit",
-  });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  const child = spawn(
+    node,
+    ["--disable-warning=ExperimentalWarning", process.argv[1], ...process.argv.slice(2)],
+    {
+      stdio: "inherit",
+    },
+  );
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
 }

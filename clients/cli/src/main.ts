@@ -16,8 +16,18 @@ function build(): Command {
     .option("--json", "one JSON object a line on standard output")
     .showHelpAfterError("(sotto --help shows all commands)")
     .exitOverride()
-    .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 server not reachable.");
-  for (const register of [registerPeople, registerRooms, registerTalk, registerMedia, registerWatch]) register(program);
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 server not reachable.",
+    );
+  for (const register of [
+    registerPeople,
+    registerRooms,
+    registerTalk,
+    registerMedia,
+    registerWatch,
+  ])
+    register(program);
   for (const command of program.commands) inherit(command);
   return program;
 }

@@ -17,7 +17,9 @@ export class Progress {
     const width = 28;
     const filled = Math.round(part * width);
     const bar = "█".repeat(filled) + "░".repeat(width - filled);
-    process.stderr.write(`\r${this.#label} ${bar} ${String(Math.floor(part * 100)).padStart(3)} %  ${bytesText(done)} of ${bytesText(total)} `);
+    process.stderr.write(
+      `\r${this.#label} ${bar} ${String(Math.floor(part * 100)).padStart(3)} %  ${bytesText(done)} of ${bytesText(total)} `,
+    );
   }
 
   end(): void {

@@ -1,7 +1,6 @@
 import { type Clock, systemClock } from "@sotto/clock";
 import { signerFromSeed } from "@sotto/identity";
 import { createMls } from "@sotto/mls";
-import { type SealCrypto, webSealCrypto } from "@sotto/sealed-media";
 import {
   type Authenticated,
   type Event,
@@ -16,6 +15,7 @@ import {
   toSafeNumber,
   type UserId,
 } from "@sotto/protocol";
+import { type SealCrypto, webSealCrypto } from "@sotto/sealed-media";
 import type { Connection } from "./connection/connection.ts";
 import { Session } from "./connection/session.ts";
 import { DirectoryReplica } from "./directory/directory-replica.ts";
@@ -23,13 +23,13 @@ import { SottoClientError } from "./errors.ts";
 import { type ClientEvent, LiveEvents, type PresenceWord } from "./events.ts";
 import { History, type ListenOptions } from "./history/history.ts";
 import type { NumberedEntry } from "./history/history-entry.ts";
-import { createInvite, type CreatedInvite, type InviteOptions } from "./invites.ts";
+import { type CreatedInvite, createInvite, type InviteOptions } from "./invites.ts";
 import { KeyPackages } from "./key-packages.ts";
 import { MediaLibrary } from "./media/media-library.ts";
 import { People } from "./people.ts";
-import { PresenceView } from "./presence.ts";
 import type { ProfileStore } from "./ports/profile-store.ts";
 import type { Transport } from "./ports/transport.ts";
+import { PresenceView } from "./presence.ts";
 import { loadProfile, type Profile } from "./profile.ts";
 import { RoomDesk } from "./room-desk.ts";
 import { Outbox } from "./rooms/outbox.ts";
@@ -106,20 +106,31 @@ export class SottoClient implements AsyncDisposable {
   static async open(options: ClientOptions): Promise<SottoClient> {
     const { store } = options;
     const profile = await loadProfile(store);
-    if (!profile) throw new SottoClientError("NO_PROFILE", "there is no profile here yet; join with an invite first");
+    if (!profile)
+      throw new SottoClientError(
+        "NO_PROFILE",
+        "there is no profile here yet; join with an invite first",
+      );
     const clock = options.clock ?? systemClock;
     const random = options.random ?? Math.random;
     const stop = new AbortController();
     const live = new LiveEvents();
     const directory = await DirectoryReplica.open(store);
     const mls = createMls({ suite: profile.suite, now: () => clock.now() });
-    const mlsKey = { publicKey: (await signerFromSeed(profile.secrets.mls)).publicKey, privateKey: profile.secrets.mls };
+    const mlsKey = {
+      publicKey: (await signerFromSeed(profile.secrets.mls)).publicKey,
+      privateKey: profile.secrets.mls,
+    };
     const leaf = {
       user: profile.user,
       device: profile.device,
       get recordHash() {
         const own = directory.directory.device(profile.device);
-        if (!own) throw new SottoClientError("NOT_REACHABLE", "this device has not seen its own record yet");
+        if (!own)
+          throw new SottoClientError(
+            "NOT_REACHABLE",
+            "this device has not seen its own record yet",
+          );
         return fromHex(own.recordHash);
       },
     };
@@ -212,7 +223,9 @@ export class SottoClient implements AsyncDisposable {
   }
 
   /** What is not kept: presence (those who are here first), typing, connection, notices, `ready`. */
-  async *live(signal: AbortSignal = this.#stop.signal): AsyncGenerator<ClientEvent, void, undefined> {
+  async *live(
+    signal: AbortSignal = this.#stop.signal,
+  ): AsyncGenerator<ClientEvent, void, undefined> {
     const both = AbortSignal.any([signal, this.#stop.signal]);
     const events = this.#live.subscribe(both);
     for (const [user, state] of this.#presence.present()) yield { type: "presence", user, state };
@@ -292,7 +305,8 @@ export class SottoClient implements AsyncDisposable {
       const room = this.rooms.named("general")[0] ?? (await this.rooms.create("general"));
       await store.commit([{ table: "meta", key: "general", value: fromHex(room.room) }]);
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#live.emit({ type: "notice", text: `general: ${String(error)}` });
+      if (!this.#stop.signal.aborted)
+        this.#live.emit({ type: "notice", text: `general: ${String(error)}` });
     }
   }
 
@@ -307,7 +321,9 @@ export class SottoClient implements AsyncDisposable {
     this.#presence.take(event);
     switch (body.case) {
       case "directoryGrew":
-        void this.#context.directory.sync(connection, toSafeNumber(body.value.size)).catch(() => {});
+        void this.#context.directory
+          .sync(connection, toSafeNumber(body.value.size))
+          .catch(() => {});
         return;
       case "grantsChanged":
         this.#rooms.wakeUpkeep();

@@ -7,7 +7,12 @@ export type PresenceWord = "online" | "idle" | "offline";
 export type ClientEvent =
   | NumberedEntry
   | { readonly type: "presence"; readonly user: UserId; readonly state: PresenceWord }
-  | { readonly type: "typing"; readonly room: RoomId; readonly user: UserId; readonly typing: boolean }
+  | {
+      readonly type: "typing";
+      readonly room: RoomId;
+      readonly user: UserId;
+      readonly typing: boolean;
+    }
   | { readonly type: "connection"; readonly state: "online" | "offline"; readonly reason?: string }
   /** Something that a person may want to read. Never content. */
   | { readonly type: "notice"; readonly room?: string; readonly text: string }

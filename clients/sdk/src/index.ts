@@ -1,9 +1,14 @@
-export { SottoClient, type ClientOptions } from "./client.ts";
-export type { ServerAddress, Transport, TransportConnection, TransportEvents } from "./ports/transport.ts";
+export { type ClientOptions, SottoClient } from "./client.ts";
 export { isConnectionLoss, SottoClientError, type SottoClientErrorCode } from "./errors.ts";
 export type { ClientEvent, PresenceWord } from "./events.ts";
 export type { ListenOptions } from "./history/history.ts";
-export type { HistoryEntry, MediaEntry, MembershipEntry, MessageEntry, NumberedEntry } from "./history/history-entry.ts";
+export type {
+  HistoryEntry,
+  MediaEntry,
+  MembershipEntry,
+  MessageEntry,
+  NumberedEntry,
+} from "./history/history-entry.ts";
 export type { CreatedInvite, InviteOptions } from "./invites.ts";
 export { type JoinOptions, join } from "./join.ts";
 export { MediaLibrary, type MediaView, type OpenedMedia } from "./media/media-library.ts";
@@ -11,7 +16,19 @@ export type { MediaSource } from "./media/media-source.ts";
 export type { Shared, ShareOptions } from "./media/share-media.ts";
 export { type DeviceView, People, type PersonKeys } from "./people.ts";
 export { MemoryStore } from "./ports/memory-store.ts";
-export type { ProfileStore, ScanRange, StoreChange, StoreEntry, StoreTable } from "./ports/profile-store.ts";
+export type {
+  ProfileStore,
+  ScanRange,
+  StoreChange,
+  StoreEntry,
+  StoreTable,
+} from "./ports/profile-store.ts";
+export type {
+  ServerAddress,
+  Transport,
+  TransportConnection,
+  TransportEvents,
+} from "./ports/transport.ts";
 export { loadProfile, type Profile } from "./profile.ts";
 export { type MemberView, RoomDesk, type RoomView } from "./room-desk.ts";
 export type { Sent } from "./rooms/sender.ts";

@@ -38,7 +38,10 @@ export async function createInvite(
   const expiresAt = expiresInMs === 0 ? 0 : clock.now() + expiresInMs;
   const secret = randomBytes(32);
   const { serverToken, inviteKey } = await inviteKeys(secret);
-  const grant = await createGrant({ inviter: profile, inviteKey: inviteKey.publicKey, rooms, expiresAt }, signKey);
+  const grant = await createGrant(
+    { inviter: profile, inviteKey: inviteKey.publicKey, rooms, expiresAt },
+    signKey,
+  );
   const connection = await context.online(30_000);
   const tokenHash = await sha256(serverToken);
   const value = { tokenHash, uses: options.uses ?? 1, expiresAtMs: BigInt(expiresAt), grant };

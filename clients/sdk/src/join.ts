@@ -1,7 +1,15 @@
-import { arrivalProof, createUserRecord, generateEd25519, inviteKeys, type Invite, parseInvite, signerFromSeed } from "@sotto/identity";
+import { systemClock } from "@sotto/clock";
+import {
+  arrivalProof,
+  createUserRecord,
+  generateEd25519,
+  type Invite,
+  inviteKeys,
+  parseInvite,
+  signerFromSeed,
+} from "@sotto/identity";
 import { generateSealingKey } from "@sotto/mls";
 import { foldName, parseDeviceId, parseUserId } from "@sotto/protocol";
-import { systemClock } from "@sotto/clock";
 import { randomBytes } from "./bytes.ts";
 import { Connection } from "./connection/connection.ts";
 import { checkServer } from "./connection/server-proof.ts";
@@ -30,13 +38,24 @@ const registerTimeoutMs = 15_000;
 export async function join(options: JoinOptions): Promise<Profile> {
   const name = foldName(options.name);
   if (await loadProfile(options.store)) {
-    throw new SottoClientError("PROFILE_EXISTS", "this profile belongs to somebody already; use another --home for another person");
+    throw new SottoClientError(
+      "PROFILE_EXISTS",
+      "this profile belongs to somebody already; use another --home for another person",
+    );
   }
   const invite = readInvite(options.invite);
   const { profile, record } = await newAccount(invite, name, options.suite ?? "x-wing");
-  const signal = AbortSignal.any([AbortSignal.timeout(registerTimeoutMs), ...(options.signal ? [options.signal] : [])]);
+  const signal = AbortSignal.any([
+    AbortSignal.timeout(registerTimeoutMs),
+    ...(options.signal ? [options.signal] : []),
+  ]);
   const events = { event: () => {}, record: () => {}, closed: () => {} };
-  const { connection, hello, transport } = await Connection.open(options.transport, profile.server, events, signal);
+  const { connection, hello, transport } = await Connection.open(
+    options.transport,
+    profile.server,
+    events,
+    signal,
+  );
   try {
     await checkServer(hello, transport, invite.serverKeySha256, systemClock.now());
     const { serverToken } = await inviteKeys(invite.secret);
@@ -65,9 +84,13 @@ function readInvite(text: string): Invite {
   try {
     return parseInvite(text);
   } catch (cause) {
-    throw new SottoClientError("BAD_INVITE", "that is not a whole Sotto invite; copy all of it, the part after # included", {
-      cause,
-    });
+    throw new SottoClientError(
+      "BAD_INVITE",
+      "that is not a whole Sotto invite; copy all of it, the part after # included",
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -85,19 +108,39 @@ async function newAccount(
   const user = parseUserId(randomBytes(16));
   const device = parseDeviceId(randomBytes(16));
   const { inviteKey } = await inviteKeys(invite.secret);
-  const proof = await arrivalProof(inviteKey, { user, device, sign: sign.publicKey, mls: mls.publicKey });
+  const proof = await arrivalProof(inviteKey, {
+    user,
+    device,
+    sign: sign.publicKey,
+    mls: mls.publicKey,
+  });
   const record = await createUserRecord({
     user,
     name,
     at: systemClock.now(),
-    device: { id: device, name: "first", auth: auth.publicKey, sign: sign.publicKey, mls: mls.publicKey, seal: seal.publicKey },
+    device: {
+      id: device,
+      name: "first",
+      auth: auth.publicKey,
+      sign: sign.publicKey,
+      mls: mls.publicKey,
+      seal: seal.publicKey,
+    },
     invite: { key: inviteKey.publicKey, proof },
     signer: await signerFromSeed(sign.seed),
   });
   const secrets = { auth: auth.seed, sign: sign.seed, mls: mls.seed, seal: seal.privateKey };
   const server = { host: invite.host, port: invite.port };
   return {
-    profile: { user, device, name, server, serverKeySha256: invite.serverKeySha256, suite, secrets },
+    profile: {
+      user,
+      device,
+      name,
+      server,
+      serverKeySha256: invite.serverKeySha256,
+      suite,
+      secrets,
+    },
     record,
   };
 }

@@ -55,8 +55,15 @@ export class KeyPackages {
       const key = toHex(ref);
       const secret = await store.get("key-packages", key);
       if (!secret) continue;
-      const group = await mls.joinFromWelcome({ welcome, tree, secret, signatureKey: mlsKey, judge });
-      if (!mls.isLastResort(secret)) await store.commit([{ table: "key-packages", key, value: undefined }]);
+      const group = await mls.joinFromWelcome({
+        welcome,
+        tree,
+        secret,
+        signatureKey: mlsKey,
+        judge,
+      });
+      if (!mls.isLastResort(secret))
+        await store.commit([{ table: "key-packages", key, value: undefined }]);
       return group;
     }
     throw new MlsError("NOT_A_MEMBER", "the Welcome is for no KeyPackage of this device");
@@ -74,7 +81,11 @@ export class KeyPackages {
     const packages: Uint8Array[] = [];
     const changes: StoreChange[] = [];
     for (let i = 0; i < count; i++) {
-      const made = await mls.generateKeyPackage({ identity: leaf, signatureKey: mlsKey, lastResort });
+      const made = await mls.generateKeyPackage({
+        identity: leaf,
+        signatureKey: mlsKey,
+        lastResort,
+      });
       packages.push(made.keyPackage);
       changes.push({ table: "key-packages", key: toHex(made.ref), value: made.secret });
     }
@@ -88,7 +99,10 @@ export class KeyPackages {
     lastResort: Uint8Array | undefined,
   ): Promise<number> {
     const value = { oneTime, lastResort: lastResort ?? new Uint8Array() };
-    const answer = await connection.request({ case: "publishKeyPackages", value }, "keyPackageCount");
+    const answer = await connection.request(
+      { case: "publishKeyPackages", value },
+      "keyPackageCount",
+    );
     return answer.oneTime;
   }
 }

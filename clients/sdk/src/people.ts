@@ -57,7 +57,8 @@ export class People {
     const { directory } = this.#context.directory;
     const user = directory.user(this.find(nameOrId));
     const self = directory.user(this.#context.profile.user);
-    if (!user || !self) throw new SottoClientError("UNKNOWN_USER", "the key directory does not hold that person");
+    if (!user || !self)
+      throw new SottoClientError("UNKNOWN_USER", "the key directory does not hold that person");
     return {
       user: user.id,
       name: user.name,

@@ -39,7 +39,9 @@ export class PresenceView {
     if (event.body.case === "presenceSnapshot") {
       this.#known = true;
       const here = new Map(
-        event.body.value.states.map(({ user, state }) => [parseUserId(user), words[state] ?? "offline"] as const),
+        event.body.value.states.map(
+          ({ user, state }) => [parseUserId(user), words[state] ?? "offline"] as const,
+        ),
       );
       for (const user of [...this.#states.keys()]) if (!here.has(user)) this.#set(user, "offline");
       for (const [user, state] of here) this.#set(user, state);

@@ -1,4 +1,11 @@
-import { type DeviceId, fromHex, parseDeviceId, parseUserId, toHex, type UserId } from "@sotto/protocol";
+import {
+  type DeviceId,
+  fromHex,
+  parseDeviceId,
+  parseUserId,
+  toHex,
+  type UserId,
+} from "@sotto/protocol";
 import { textOf, utf8 } from "./bytes.ts";
 import { SottoClientError } from "./errors.ts";
 import type { ProfileStore, StoreChange } from "./ports/profile-store.ts";
@@ -49,7 +56,10 @@ export async function loadProfile(store: ProfileStore): Promise<Profile | undefi
   try {
     const json = JSON.parse(textOf(bytes));
     if (json.version > formatVersion) {
-      throw new SottoClientError("PROFILE_BROKEN", "this profile was written by a newer Sotto; update this client");
+      throw new SottoClientError(
+        "PROFILE_BROKEN",
+        "this profile was written by a newer Sotto; update this client",
+      );
     }
     return {
       user: parseUserId(String(json.user)),

@@ -102,9 +102,14 @@ export class RoomDesk {
       .filter(({ revokedAt }) => revokedAt === undefined)
       .map(({ id }) => ({ user, device: id }));
     const connection = await this.#context.online(requestTimeoutMs);
-    const sequence = await room.committer.commit((group) => addDevices(room.replica, connection, group, wanted));
+    const sequence = await room.committer.commit((group) =>
+      addDevices(room.replica, connection, group, wanted),
+    );
     if (!room.replica.group?.members().some((member) => member.user === user)) {
-      throw new SottoClientError("REFUSED", `${person} has published no keys to be added with yet; try again when they were online once`);
+      throw new SottoClientError(
+        "REFUSED",
+        `${person} has published no keys to be added with yet; try again when they were online once`,
+      );
     }
     await room.tellTitle();
     return sequence;
@@ -117,7 +122,9 @@ export class RoomDesk {
     if (!room.replica.group?.members().some((member) => member.user === user)) {
       throw new SottoClientError("UNKNOWN_USER", `${person} is not in that room`);
     }
-    return await room.committer.commit(async (group) => removeDevices(group, (member) => member.user === user));
+    return await room.committer.commit(async (group) =>
+      removeDevices(group, (member) => member.user === user),
+    );
   }
 
   /** Sends a text to a room (id or name) or a person (`@name`). */
@@ -151,7 +158,11 @@ export class RoomDesk {
     const present = matches.filter((room) => room.replica.state.phase !== "left");
     const [room, another] = present.length > 0 ? present : matches;
     if (room && !another) return room;
-    if (room) throw new SottoClientError("AMBIGUOUS_ROOM", `several rooms are called ${nameOrId}; use the id that 'sotto rooms' shows`);
+    if (room)
+      throw new SottoClientError(
+        "AMBIGUOUS_ROOM",
+        `several rooms are called ${nameOrId}; use the id that 'sotto rooms' shows`,
+      );
     throw new SottoClientError("UNKNOWN_ROOM", `this device is in no room called ${nameOrId}`);
   }
 

@@ -36,7 +36,9 @@ export async function announceToPeople(announced: Announced, terminal: boolean):
     );
   }
   if (ownerInvite) {
-    const qr = terminal ? await qrcode.toString(ownerInvite.link, { type: "terminal", small: true }) : "";
+    const qr = terminal
+      ? await qrcode.toString(ownerInvite.link, { type: "terminal", small: true })
+      : "";
     lines.push(
       "",
       "  This server has no owner yet. Whoever joins with this invite is it:",

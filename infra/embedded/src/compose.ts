@@ -1,12 +1,19 @@
 import { join } from "node:path";
-import { openFileSystemBlobs } from "@sotto/blobs/file-system";
 import { BlobStoreError } from "@sotto/blobs";
+import { openFileSystemBlobs } from "@sotto/blobs/file-system";
 import { createInProcessBus } from "@sotto/bus/in-process";
-import { combineMetrics, createMetrics, type Logger, type RunningService, StartError, startAdmin } from "@sotto/chassis";
+import {
+  combineMetrics,
+  createMetrics,
+  type Logger,
+  type RunningService,
+  StartError,
+  startAdmin,
+} from "@sotto/chassis";
 import { systemClock } from "@sotto/clock";
 import { DirectoryStoreError } from "@sotto/directory";
 import { openSqliteDirectory } from "@sotto/directory/sqlite";
-import { makeInvite, RecordError, sha256, type Signer } from "@sotto/identity";
+import { makeInvite, RecordError, type Signer, sha256 } from "@sotto/identity";
 import { type KeyserverService, startKeyserver } from "@sotto/keyserver";
 import { LogError } from "@sotto/log";
 import { openSegmentLog } from "@sotto/log/segment";
@@ -49,7 +56,8 @@ async function compose(
   owned: AsyncDisposableStack,
 ): Promise<EmbeddedServer> {
   const clock = systemClock;
-  const metricsOf = (service: string) => createMetrics({ service, processMetrics: service === "tcp-edge" });
+  const metricsOf = (service: string) =>
+    createMetrics({ service, processMetrics: service === "tcp-edge" });
   const metrics = {
     edge: metricsOf("tcp-edge"),
     keyserver: metricsOf("keyserver"),
@@ -65,7 +73,15 @@ async function compose(
   const blobs = owned.use(await openFileSystemBlobs({ folder: await data.part("media") }));
   const { link, serve } = createInProcessMediaLink();
   const keyserver = owned.use(
-    await startKeyserver({ bus, log, store, clock, logger: part("keyserver"), metrics: metrics.keyserver, identityKey }),
+    await startKeyserver({
+      bus,
+      log,
+      store,
+      clock,
+      logger: part("keyserver"),
+      metrics: metrics.keyserver,
+      identityKey,
+    }),
   );
   const presence = owned.use(
     await startPresence({
@@ -104,9 +120,16 @@ async function compose(
     }),
   );
   const services = { keyserver, presence, media, "tcp-edge": edge };
-  const checks = Object.fromEntries(Object.entries(services).map(([name, service]) => [name, () => service.ready()]));
+  const checks = Object.fromEntries(
+    Object.entries(services).map(([name, service]) => [name, () => service.ready()]),
+  );
   const admin = owned.use(
-    await startAdmin({ port: options.adminPort, metrics: combineMetrics(Object.values(metrics)), checks, logger: part("admin") }),
+    await startAdmin({
+      port: options.adminPort,
+      metrics: combineMetrics(Object.values(metrics)),
+      checks,
+      logger: part("admin"),
+    }),
   );
   const reachable = publicAddress(options, edge.address.port);
   return {
@@ -125,29 +148,54 @@ async function drain(edge: Edge): Promise<void> {
   await edge.drain();
 }
 
-async function ownerInvite(keyserver: KeyserverService, identityKey: Signer, reachable: PublicAddress) {
+async function ownerInvite(
+  keyserver: KeyserverService,
+  identityKey: Signer,
+  reachable: PublicAddress,
+) {
   const secret = await keyserver.ownerInvite();
   if (!secret) return undefined;
   const serverKeySha256 = await sha256(identityKey.publicKey);
-  return makeInvite({ host: reachable.host, port: reachable.port, serverKeySha256, rooms: [], secret, expiresAt: 0 });
+  return makeInvite({
+    host: reachable.host,
+    port: reachable.port,
+    serverKeySha256,
+    rooms: [],
+    secret,
+    expiresAt: 0,
+  });
 }
 
 /** One clear line for what a person can mend; anything else stays as it is. */
 function explain(error: unknown, options: ServerOptions): unknown {
   if (error instanceof StartError) return error;
-  if (error instanceof LogError || error instanceof DirectoryStoreError || error instanceof BlobStoreError) {
+  if (
+    error instanceof LogError ||
+    error instanceof DirectoryStoreError ||
+    error instanceof BlobStoreError
+  ) {
     const where = join(options.data, folderOf(error));
-    return new StartError(`the data in ${where} cannot be used: ${error.message}; restore it from a backup, or start with another --data`, {
-      cause: error,
-    });
+    return new StartError(
+      `the data in ${where} cannot be used: ${error.message}; restore it from a backup, or start with another --data`,
+      {
+        cause: error,
+      },
+    );
   }
   if (error instanceof RecordError) {
-    return new StartError(`the key directory in ${options.data} is damaged: ${error.message}; restore it from a backup`, { cause: error });
+    return new StartError(
+      `the key directory in ${options.data} is damaged: ${error.message}; restore it from a backup`,
+      { cause: error },
+    );
   }
   const code = (error as NodeJS.ErrnoException).code;
   const at = `${options.host}:${options.port}`;
-  if (code === "EADDRINUSE") return new StartError(`${at} is taken by another program; choose another --port`, { cause: error });
-  if (code === "EACCES" || code === "EADDRNOTAVAIL") return new StartError(`cannot listen on ${at} (${code})`, { cause: error });
+  if (code === "EADDRINUSE")
+    return new StartError(`${at} is taken by another program; choose another --port`, {
+      cause: error,
+    });
+  if (code === "EACCES" || code === "EADDRNOTAVAIL")
+    return new StartError(`cannot listen on ${at} (${code})`, { cause: error });
   return error;
 }
 

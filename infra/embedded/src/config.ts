@@ -1,4 +1,4 @@
-import { type ServerOptions, readOptions } from "./options.ts";
+import { readOptions, type ServerOptions } from "./options.ts";
 
 /** The options of this process: the only place that reads its arguments and environment. */
 export function processOptions(): ServerOptions | "help" {

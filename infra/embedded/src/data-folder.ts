@@ -25,7 +25,10 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
-    throw new StartError(`cannot write to the data folder ${path} (${code}); choose another with --data`, { cause });
+    throw new StartError(
+      `cannot write to the data folder ${path} (${code}); choose another with --data`,
+      { cause },
+    );
   }
   const lock = await lockFolder(path);
   try {
@@ -65,7 +68,9 @@ function openLock(path: string): DatabaseSync {
   try {
     return new DatabaseSync(join(path, "lock"));
   } catch (cause) {
-    throw new StartError(`cannot write to the data folder ${path}; choose another with --data`, { cause });
+    throw new StartError(`cannot write to the data folder ${path}; choose another with --data`, {
+      cause,
+    });
   }
 }
 
@@ -82,10 +87,14 @@ async function checkMarker(path: string): Promise<void> {
   }
   const version = markerVersion(text);
   if (version === undefined) {
-    throw new StartError(`the data folder ${path} is damaged: ${markerName} cannot be read; restore it from a backup`);
+    throw new StartError(
+      `the data folder ${path} is damaged: ${markerName} cannot be read; restore it from a backup`,
+    );
   }
   if (version > formatVersion) {
-    throw new StartError(`the data folder ${path} was written by a newer Sotto (format ${version}); update this one`);
+    throw new StartError(
+      `the data folder ${path} was written by a newer Sotto (format ${version}); update this one`,
+    );
   }
 }
 

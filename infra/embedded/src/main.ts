@@ -1,4 +1,4 @@
-import { runService, StartError, createLogger } from "@sotto/chassis";
+import { createLogger, runService, StartError } from "@sotto/chassis";
 import { announceJson, announceToPeople } from "./announcement.ts";
 import { startServer } from "./compose.ts";
 import { processOptions } from "./config.ts";

@@ -14,18 +14,28 @@ test("without flags and variables the server is for this machine alone", () => {
 });
 
 test("a flag wins over its variable", () => {
-  const options = readOptions(["--port", "0", "--json-logs"], { SOTTO_PORT: "9000", SOTTO_HOST: "::" });
+  const options = readOptions(["--port", "0", "--json-logs"], {
+    SOTTO_PORT: "9000",
+    SOTTO_HOST: "::",
+  });
   expect(options).toMatchObject({ port: 0, host: "::", jsonLogs: true });
 });
 
 test("a domain is what invites carry unless an address is given", () => {
-  expect(readOptions([], { SOTTO_DOMAIN: "chat.example.org" })).toMatchObject({ address: "chat.example.org" });
-  expect(readOptions(["--address", "a:1"], { SOTTO_DOMAIN: "b" })).toMatchObject({ address: "a:1" });
+  expect(readOptions([], { SOTTO_DOMAIN: "chat.example.org" })).toMatchObject({
+    address: "chat.example.org",
+  });
+  expect(readOptions(["--address", "a:1"], { SOTTO_DOMAIN: "b" })).toMatchObject({
+    address: "a:1",
+  });
 });
 
-test.each([["--port", "99999"], ["--port", "x"], ["--nonsense"], ["--port"]])("%s %s is wrong usage", (...args) => {
-  expect(() => readOptions(args.filter(Boolean), {})).toThrow(UsageError);
-});
+test.each([["--port", "99999"], ["--port", "x"], ["--nonsense"], ["--port"]])(
+  "%s %s is wrong usage",
+  (...args) => {
+    expect(() => readOptions(args.filter(Boolean), {})).toThrow(UsageError);
+  },
+);
 
 test("help is asked for by --help and -h", () => {
   expect(readOptions(["--help"], {})).toBe("help");

@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import { resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { type Environment, StartError } from "@sotto/chassis";
 
 /** How a person may set the embedded server up: by flag, else by variable, else by default. */
@@ -74,6 +74,7 @@ function parseFlags(args: readonly string[]) {
 
 function readPort(text: string, flag: string): number {
   const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new UsageError(`${flag} must be a port from 0 to 65535, not ${text}`);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535)
+    throw new UsageError(`${flag} must be a port from 0 to 65535, not ${text}`);
   return port;
 }

@@ -1,5 +1,5 @@
-import { networkInterfaces } from "node:os";
 import { isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
 
 /** Where clients find the server, as invites carry it. */
 export interface PublicAddress {
@@ -13,7 +13,10 @@ export interface PublicAddress {
  * What invites carry: `--address` or the domain, else what the server listens on, else (where it listens
  * on every address) this machine's address in its network.
  */
-export function publicAddress(options: { host: string; address: string | undefined }, port: number): PublicAddress {
+export function publicAddress(
+  options: { host: string; address: string | undefined },
+  port: number,
+): PublicAddress {
   if (options.address !== undefined) return named(options.address, port);
   const everywhere = ["0.0.0.0", "::", ""].includes(options.host);
   const host = everywhere ? (lanAddress() ?? "127.0.0.1") : options.host;

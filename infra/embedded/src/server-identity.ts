@@ -15,13 +15,16 @@ export async function loadServerIdentity(folder: string): Promise<Signer> {
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw new StartError(`cannot read ${path}`, { cause });
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT")
+      throw new StartError(`cannot read ${path}`, { cause });
     const { seed } = await generateEd25519();
     await writeDurably(folder, path, `${toHex(seed)}\n`);
     return await signerFromSeed(seed);
   }
   if (!/^[0-9a-f]{64}\n?$/.test(text)) {
-    throw new StartError(`${path} is damaged: restore it from a backup, or no client will accept this server`);
+    throw new StartError(
+      `${path} is damaged: restore it from a backup, or no client will accept this server`,
+    );
   }
   return await signerFromSeed(fromHex(text.trim()));
 }

@@ -47,13 +47,34 @@ test("a full mailbox takes nothing more, or ends the actor, as it was told", asy
 });
 
 test.each([
-  ["throws", () => { throw new Error("crash"); }],
-  ["rejects", async () => { throw new Error("crash"); }],
+  [
+    "throws",
+    () => {
+      throw new Error("crash");
+    },
+  ],
+  [
+    "rejects",
+    async () => {
+      throw new Error("crash");
+    },
+  ],
 ])("a handler that %s ends its own actor once, and no other", async (_, handle) => {
   const ends: unknown[] = [];
   const seen: number[] = [];
-  const broken = spawn<number>({ name: "broken", mailboxMax: 5, onFull: "reject", handle, stopped: (error) => ends.push(error) });
-  const other = spawn<number>({ name: "other", mailboxMax: 5, onFull: "reject", handle: (message) => void seen.push(message) });
+  const broken = spawn<number>({
+    name: "broken",
+    mailboxMax: 5,
+    onFull: "reject",
+    handle,
+    stopped: (error) => ends.push(error),
+  });
+  const other = spawn<number>({
+    name: "other",
+    mailboxMax: 5,
+    onFull: "reject",
+    handle: (message) => void seen.push(message),
+  });
   for (const message of [1, 2, 3]) {
     broken.tell(message);
     other.tell(message);

@@ -1,7 +1,8 @@
 import type { Clock } from "@sotto/clock";
 import { type ActorOptions, type ActorRef, spawn } from "./actor.ts";
 
-export interface SupervisedOptions<Message> extends Omit<ActorOptions<Message>, "handle" | "stopped"> {
+export interface SupervisedOptions<Message>
+  extends Omit<ActorOptions<Message>, "handle" | "stopped"> {
   /** Makes the handler anew for every life: what a crash may have broken is not kept. */
   begin(): (message: Message) => void | Promise<void>;
   /** More crashes than this within `windowMs` end the actor for good. */

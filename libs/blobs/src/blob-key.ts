@@ -8,7 +8,10 @@ const keyCharactersMax = 512;
 export function checkKey(key: string): void {
   const dots = key.split("/").some((part) => part === "." || part === "..");
   if (key.length > keyCharactersMax || dots || !keyPattern.test(key)) {
-    throw new BlobStoreError("BAD_KEY", "a key is made of segments of a-z, 0-9, dot, underscore and hyphen");
+    throw new BlobStoreError(
+      "BAD_KEY",
+      "a key is made of segments of a-z, 0-9, dot, underscore and hyphen",
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 import * as nodeFiles from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
-import { type BlobInfo, type BlobStore, BlobStoreError, type ByteRange } from "./blob-store.ts";
 import { checkKey, checkPrefix } from "./blob-key.ts";
+import { type BlobInfo, type BlobStore, BlobStoreError, type ByteRange } from "./blob-store.ts";
 
 /** The file operations that the store needs; a test may record them, or let a disk be full. */
 export type BlobFiles = Pick<
@@ -55,7 +55,9 @@ class FileSystemBlobs implements BlobStore {
       await this.#syncFolder(this.#root);
     } catch (cause) {
       if (cause instanceof BlobStoreError) throw cause;
-      throw new BlobStoreError("UNAVAILABLE", `the blob folder ${this.#root} cannot be used`, { cause });
+      throw new BlobStoreError("UNAVAILABLE", `the blob folder ${this.#root} cannot be used`, {
+        cause,
+      });
     }
   }
 
@@ -83,7 +85,15 @@ class FileSystemBlobs implements BlobStore {
     try {
       const { size } = await file.stat();
       const { start, end } = range ?? { start: 0, end: size };
-      if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start <= end && end <= size)) {
+      if (
+        !(
+          Number.isSafeInteger(start) &&
+          Number.isSafeInteger(end) &&
+          0 <= start &&
+          start <= end &&
+          end <= size
+        )
+      ) {
         throw new BlobStoreError("BAD_RANGE", `bytes ${start} to ${end} of ${size}`);
       }
       for (let at = start; at < end; ) {
@@ -143,7 +153,8 @@ class FileSystemBlobs implements BlobStore {
     const folder = join(this.#blobs, prefix);
     try {
       await this.#files.rm(folder, { recursive: true, force: true });
-      for (const known of this.#durableFolders) if (`${known}${sep}`.startsWith(folder)) this.#durableFolders.delete(known);
+      for (const known of this.#durableFolders)
+        if (`${known}${sep}`.startsWith(folder)) this.#durableFolders.delete(known);
       if (prefix === "") await this.#makeFolder(this.#blobs);
       await this.#syncFolder(prefix === "" ? this.#root : dirname(folder.replace(/[/\\]$/, "")));
     } catch (error) {
@@ -159,10 +170,12 @@ class FileSystemBlobs implements BlobStore {
       if (isMissing(error)) return undefined;
       throw error;
     });
-    if (text === undefined) return await this.#writeSynced(marker, Buffer.from(`${formatVersion}\n`));
+    if (text === undefined)
+      return await this.#writeSynced(marker, Buffer.from(`${formatVersion}\n`));
     const version = Number(text);
     if (version === formatVersion) return;
-    const why = version > formatVersion ? `was written by a newer version (format ${version})` : "is damaged";
+    const why =
+      version > formatVersion ? `was written by a newer version (format ${version})` : "is damaged";
     throw new BlobStoreError("UNAVAILABLE", `the blob folder ${this.#root} ${why}`);
   }
 
@@ -228,5 +241,7 @@ function toStoreError(error: unknown): BlobStoreError {
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new BlobStoreError("FULL", "no space is left for blobs", { cause: error });
   }
-  return new BlobStoreError("UNAVAILABLE", `the blob folder failed (${code ?? "?"})`, { cause: error });
+  return new BlobStoreError("UNAVAILABLE", `the blob folder failed (${code ?? "?"})`, {
+    cause: error,
+  });
 }

@@ -52,7 +52,8 @@ export function describeBus(
       const rest: string[] = [];
       await other.subscribe("wild.*.x", ({ subject }) => void star.push(subject));
       await other.subscribe("wild.>", ({ subject }) => void rest.push(subject));
-      for (const subject of ["wild.a.x", "wild.a.y", "wild.a.b.x", "wild", "other.a.x"]) one.publish(subject, bytes("."));
+      for (const subject of ["wild.a.x", "wild.a.y", "wild.a.b.x", "wild", "other.a.x"])
+        one.publish(subject, bytes("."));
       await until(() => rest.length >= 3);
       await settle();
       expect(star).toEqual(["wild.a.x"]);
@@ -61,7 +62,10 @@ export function describeBus(
 
     test("members of a queue group share the messages", async () => {
       const counts = [0, 0];
-      for (const i of [0, 1]) await other.subscribe("queue.a", () => void (counts[i] = (counts[i] ?? 0) + 1), { queue: "q" });
+      const count = (i: number) => {
+        counts[i] = (counts[i] ?? 0) + 1;
+      };
+      for (const i of [0, 1]) await other.subscribe("queue.a", () => count(i), { queue: "q" });
       for (let i = 0; i < 100; i++) one.publish("queue.a", bytes("."));
       await until(() => (counts[0] ?? 0) + (counts[1] ?? 0) === 100);
       await settle();
@@ -99,7 +103,12 @@ export function describeBus(
           await held;
           seen.push(textOf(data));
         },
-        { pendingMax: 10, onDropped: (count) => void (dropped += count) },
+        {
+          pendingMax: 10,
+          onDropped: (count) => {
+            dropped += count;
+          },
+        },
       );
       for (let i = 0; i < 50; i++) one.publish("bound.a", bytes(String(i)));
       await until(() => dropped >= 39);
@@ -110,7 +119,10 @@ export function describeBus(
 
     test("nothing is delivered after a subscription was disposed", async () => {
       const seen: string[] = [];
-      const subscription = await other.subscribe("gone.a", ({ data }) => void seen.push(textOf(data)));
+      const subscription = await other.subscribe(
+        "gone.a",
+        ({ data }) => void seen.push(textOf(data)),
+      );
       await subscription[Symbol.asyncDispose]();
       await subscription[Symbol.asyncDispose]();
       one.publish("gone.a", bytes("late"));
@@ -120,7 +132,8 @@ export function describeBus(
 
     test("the publisher may reuse its buffer, and receivers do not share one", async () => {
       const seen: Uint8Array[] = [];
-      for (let i = 0; i < 2; i++) await other.subscribe("buffer.a", ({ data }) => void seen.push(data));
+      for (let i = 0; i < 2; i++)
+        await other.subscribe("buffer.a", ({ data }) => void seen.push(data));
       const buffer = bytes("one");
       one.publish("buffer.a", buffer);
       buffer.set(bytes("two"));
@@ -132,20 +145,32 @@ export function describeBus(
 
     test("a call is answered by one of those who serve", async () => {
       for (const who of ["a", "b"]) {
-        await other.serve("call.a", async ({ data }) => bytes(`${who}:${textOf(data)}`), { queue: "q" });
+        await other.serve("call.a", async ({ data }) => bytes(`${who}:${textOf(data)}`), {
+          queue: "q",
+        });
       }
       const answers = await Promise.all(
-        Array.from({ length: 20 }, (_, i) => one.request("call.a", bytes(String(i)), { timeoutMs: 2000 })),
+        Array.from({ length: 20 }, (_, i) =>
+          one.request("call.a", bytes(String(i)), { timeoutMs: 2000 }),
+        ),
       );
-      expect(answers.map((data) => textOf(data).split(":")[1])).toEqual(Array.from({ length: 20 }, (_, i) => String(i)));
+      expect(answers.map((data) => textOf(data).split(":")[1])).toEqual(
+        Array.from({ length: 20 }, (_, i) => String(i)),
+      );
     });
 
     test("a call without a service, without an answer in time, or to one that fails says so", async () => {
-      await expect(one.request("nobody.a", bytes("?"), { timeoutMs: 500 })).rejects.toMatchObject({ code: "NO_RESPONDERS" });
+      await expect(one.request("nobody.a", bytes("?"), { timeoutMs: 500 })).rejects.toMatchObject({
+        code: "NO_RESPONDERS",
+      });
       await other.serve("slow.a", () => new Promise(() => {}), { queue: "q" });
-      await expect(one.request("slow.a", bytes("?"), { timeoutMs: 50 })).rejects.toMatchObject({ code: "TIMEOUT" });
+      await expect(one.request("slow.a", bytes("?"), { timeoutMs: 50 })).rejects.toMatchObject({
+        code: "TIMEOUT",
+      });
       await other.serve("fails.a", async () => Promise.reject(new Error("secret")), { queue: "q" });
-      const failure = await one.request("fails.a", bytes("?"), { timeoutMs: 500 }).catch((error) => error);
+      const failure = await one
+        .request("fails.a", bytes("?"), { timeoutMs: 500 })
+        .catch((error) => error);
       expect(failure).toBeInstanceOf(BusError);
       expect(failure.code).toBe("HANDLER_FAILED");
       expect(failure.message).not.toContain("secret");
@@ -159,13 +184,17 @@ export function describeBus(
       });
       const handler = async () => held.then(() => bytes("done"));
       await other.serve("busy.a", handler, { queue: "q", concurrency: 1, pendingMax: 1 });
-      const calls = Array.from({ length: 3 }, () => one.request("busy.a", bytes("?"), { timeoutMs: 3000 }));
+      const calls = Array.from({ length: 3 }, () =>
+        one.request("busy.a", bytes("?"), { timeoutMs: 3000 }),
+      );
       const outcomes = Promise.allSettled(calls);
       await Promise.race(calls.map((call) => call.catch(() => {})));
       release();
       const settled = await outcomes;
       expect(settled.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
-      expect(settled.find(({ status }) => status === "rejected")).toMatchObject({ reason: { code: "BUSY" } });
+      expect(settled.find(({ status }) => status === "rejected")).toMatchObject({
+        reason: { code: "BUSY" },
+      });
     });
 
     test("an aborted call rejects with the signal's reason", async () => {
@@ -179,7 +208,9 @@ export function describeBus(
     test("messages that are too large, and subjects that are none, are refused", async () => {
       const large = new Uint8Array(busMessageBytesMax + 1);
       expect(() => one.publish("size.a", large)).toThrow(BusError);
-      await expect(one.request("size.a", large, { timeoutMs: 100 })).rejects.toMatchObject({ code: "TOO_LARGE" });
+      await expect(one.request("size.a", large, { timeoutMs: 100 })).rejects.toMatchObject({
+        code: "TOO_LARGE",
+      });
       for (const subject of ["", ".", "a..b", "a b", "a.*", "a.>", "ä"]) {
         expect(() => one.publish(subject, bytes("."))).toThrow(SubjectError);
       }

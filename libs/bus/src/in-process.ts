@@ -95,7 +95,9 @@ class InProcessBus implements Bus {
     const message = { subject, data: data.slice() };
     return await new Promise<Uint8Array>((resolve, reject) => {
       const timer = systemClock.after(options.timeoutMs, () => {
-        settle(() => reject(new BusError("TIMEOUT", `no answer from ${subject} in ${options.timeoutMs} ms`)));
+        settle(() =>
+          reject(new BusError("TIMEOUT", `no answer from ${subject} in ${options.timeoutMs} ms`)),
+        );
       });
       const abort = () => settle(() => reject(options.signal?.reason));
       const settle = (finish: () => void) => {
@@ -106,7 +108,9 @@ class InProcessBus implements Bus {
       options.signal?.addEventListener("abort", abort, { once: true });
       setImmediate(async () => {
         const outcome = await responder.calls.answer(message);
-        settle(() => (outcome.ok ? resolve(outcome.data.slice()) : reject(callError(outcome.code))));
+        settle(() =>
+          outcome.ok ? resolve(outcome.data.slice()) : reject(callError(outcome.code)),
+        );
       });
     });
   }

@@ -1,4 +1,10 @@
-import { errors, headers, type Msg, type NatsConnection, type Subscription } from "@nats-io/nats-core";
+import {
+  errors,
+  headers,
+  type Msg,
+  type NatsConnection,
+  type Subscription,
+} from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import {
   type Bus,
@@ -35,7 +41,10 @@ export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major < oldestServer[0] || (major === oldestServer[0] && minor < oldestServer[1])) {
     await connection.close();
-    throw new BusError("UNAVAILABLE", `nats-server ${version} is too old: Sotto needs ${oldestServer.join(".")} or newer`);
+    throw new BusError(
+      "UNAVAILABLE",
+      `nats-server ${version} is too old: Sotto needs ${oldestServer.join(".")} or newer`,
+    );
   }
   return new NatsBus(connection, options.onError ?? (() => {}));
 }
@@ -108,7 +117,10 @@ class NatsBus implements Bus {
     this.#check(subject, data);
     options.signal?.throwIfAborted();
     const asked = this.#connection.request(subject, data.slice(), { timeout: options.timeoutMs });
-    const reply = await (options.signal ? Promise.race([asked, aborted(options.signal, asked)]) : asked).catch((error) => {
+    const reply = await (options.signal
+      ? Promise.race([asked, aborted(options.signal, asked)])
+      : asked
+    ).catch((error) => {
       throw error === options.signal?.reason ? error : requestError(subject, error);
     });
     const code = reply.headers?.get(errorHeader);
@@ -142,7 +154,8 @@ class NatsBus implements Bus {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#connection.isClosed()) await this.#connection.drain().catch(() => this.#connection.close());
+    if (!this.#connection.isClosed())
+      await this.#connection.drain().catch(() => this.#connection.close());
   }
 
   async #answer(calls: ServedCalls, message: Msg): Promise<void> {

@@ -40,7 +40,11 @@ export class Pending<Message> {
   }
 
   async #run(): Promise<void> {
-    for (let message = this.#queue.shift(); message !== undefined && !this.#closed; message = this.#queue.shift()) {
+    for (
+      let message = this.#queue.shift();
+      message !== undefined && !this.#closed;
+      message = this.#queue.shift()
+    ) {
       try {
         const handled = this.#handle(message);
         if (handled) await handled;

@@ -48,5 +48,8 @@ export class ServedCalls {
 
 /** The error that a call without an answer rejects with. */
 export function callError(code: "BUSY" | "HANDLER_FAILED"): BusError {
-  return new BusError(code, code === "BUSY" ? "the service has too many calls waiting" : "the service failed");
+  return new BusError(
+    code,
+    code === "BUSY" ? "the service has too many calls waiting" : "the service failed",
+  );
 }

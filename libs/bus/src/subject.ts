@@ -1,4 +1,4 @@
-import { type BusErrorCode, BusError } from "./bus.ts";
+import { BusError, type BusErrorCode } from "./bus.ts";
 
 const token = "[A-Za-z0-9_-]+";
 const publishPattern = new RegExp(`^${token}(?:\\.${token})*$`);
@@ -36,5 +36,6 @@ export function matches(pattern: readonly string[], subject: readonly string[]):
 /** The error of a message that is too large, checked before it is sent. */
 export function checkSize(data: Uint8Array, bytesMax: number): void {
   const code: BusErrorCode = "TOO_LARGE";
-  if (data.length > bytesMax) throw new BusError(code, `${data.length} bytes; a message has at most ${bytesMax}`);
+  if (data.length > bytesMax)
+    throw new BusError(code, `${data.length} bytes; a message has at most ${bytesMax}`);
 }

@@ -41,4 +41,8 @@ export interface SqliteRequest {
 /** Its answer. `code` is that of `DirectoryStoreError`. */
 export type SqliteReply =
   | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly code: "FULL" | "CORRUPT" | "UNAVAILABLE" | "TOO_OLD"; readonly message: string };
+  | {
+      readonly id: number;
+      readonly code: "FULL" | "CORRUPT" | "UNAVAILABLE" | "TOO_OLD";
+      readonly message: string;
+    };

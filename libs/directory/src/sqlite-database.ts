@@ -1,5 +1,11 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { AppendOutcome, RecordAppend, StoredInvite, StoredRecord, StoredRoster } from "./directory-store.ts";
+import type {
+  AppendOutcome,
+  RecordAppend,
+  StoredInvite,
+  StoredRecord,
+  StoredRoster,
+} from "./directory-store.ts";
 import type { SqliteCalls } from "./sqlite-calls.ts";
 import { prepareSchema } from "./sqlite-schema.ts";
 
@@ -25,7 +31,9 @@ export class SqliteDatabase implements SqliteCalls {
 
   constructor(path: string) {
     this.#db = new DatabaseSync(path);
-    this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;");
+    this.#db.exec(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;",
+    );
     prepareSchema(this.#db);
   }
 
@@ -41,10 +49,16 @@ export class SqliteDatabase implements SqliteCalls {
   append(record: RecordAppend): AppendOutcome {
     const index = this.size();
     if (record.expectEmpty && index > 0) return { ok: false, why: "NOT_EMPTY" };
-    const chain = this.#get<{ length: number }>("SELECT length FROM chains WHERE user = ?", record.user);
+    const chain = this.#get<{ length: number }>(
+      "SELECT length FROM chains WHERE user = ?",
+      record.user,
+    );
     if ((chain?.length ?? 0) !== record.chainSequence) return { ok: false, why: "CHAIN_CONFLICT" };
     const { claimName } = record;
-    if (claimName !== undefined && this.#get("SELECT 1 AS taken FROM names WHERE name = ?", claimName)) {
+    if (
+      claimName !== undefined &&
+      this.#get("SELECT 1 AS taken FROM names WHERE name = ?", claimName)
+    ) {
       return { ok: false, why: "NAME_TAKEN" };
     }
     if (record.redeemInvite !== undefined) {
@@ -56,12 +70,14 @@ export class SqliteDatabase implements SqliteCalls {
       "INSERT INTO chains (user, length) VALUES (?, 1) ON CONFLICT DO UPDATE SET length = length + 1",
       record.user,
     );
-    if (claimName !== undefined) this.#run("INSERT INTO names (name, user) VALUES (?, ?)", claimName, record.user);
+    if (claimName !== undefined)
+      this.#run("INSERT INTO names (name, user) VALUES (?, ?)", claimName, record.user);
     return { ok: true, index };
   }
 
   read(from: number, limit: number): readonly StoredRecord[] {
-    if (!(limit >= 1 && limit <= readLimitMax)) throw new RangeError(`a read takes 1 to ${readLimitMax} records`);
+    if (!(limit >= 1 && limit <= readLimitMax))
+      throw new RangeError(`a read takes 1 to ${readLimitMax} records`);
     const rows = this.#all<{ position: number; bytes: Uint8Array }>(
       "SELECT position, bytes FROM records WHERE position >= ? ORDER BY position LIMIT ?",
       from,
@@ -71,7 +87,10 @@ export class SqliteDatabase implements SqliteCalls {
   }
 
   size(): number {
-    return this.#get<{ size: number }>("SELECT coalesce(max(position) + 1, 0) AS size FROM records")?.size ?? 0;
+    return (
+      this.#get<{ size: number }>("SELECT coalesce(max(position) + 1, 0) AS size FROM records")
+        ?.size ?? 0
+    );
   }
 
   putInvite(invite: StoredInvite): void {
@@ -92,7 +111,9 @@ export class SqliteDatabase implements SqliteCalls {
   }
 
   listInvites(): readonly StoredInvite[] {
-    return this.#all<InviteRow>("SELECT * FROM invites ORDER BY created_at, token_hash").map(inviteOf);
+    return this.#all<InviteRow>("SELECT * FROM invites ORDER BY created_at, token_hash").map(
+      inviteOf,
+    );
   }
 
   deleteInvite(tokenHash: string): boolean {
@@ -110,7 +131,11 @@ export class SqliteDatabase implements SqliteCalls {
   }
 
   putLastResort(device: string, keyPackage: Uint8Array): void {
-    this.#run("INSERT OR REPLACE INTO last_resorts (device, bytes) VALUES (?, ?)", device, keyPackage);
+    this.#run(
+      "INSERT OR REPLACE INTO last_resorts (device, bytes) VALUES (?, ?)",
+      device,
+      keyPackage,
+    );
   }
 
   countKeyPackages(device: string): number {
@@ -127,7 +152,10 @@ export class SqliteDatabase implements SqliteCalls {
       this.#run("DELETE FROM key_packages WHERE number = ?", oldest.number);
       return { bytes: oldest.bytes, lastResort: false };
     }
-    const last = this.#get<{ bytes: Uint8Array }>("SELECT bytes FROM last_resorts WHERE device = ?", device);
+    const last = this.#get<{ bytes: Uint8Array }>(
+      "SELECT bytes FROM last_resorts WHERE device = ?",
+      device,
+    );
     return last && { bytes: last.bytes, lastResort: true };
   }
 
@@ -137,20 +165,40 @@ export class SqliteDatabase implements SqliteCalls {
   }
 
   putRoster(roster: StoredRoster): boolean {
-    const stored = this.#get<{ folded_to: number }>("SELECT folded_to FROM rosters WHERE room = ?", roster.room);
+    const stored = this.#get<{ folded_to: number }>(
+      "SELECT folded_to FROM rosters WHERE room = ?",
+      roster.room,
+    );
     if (stored && stored.folded_to >= roster.foldedTo) return false;
     const { room, foldedTo, bytes } = roster;
-    this.#run("INSERT OR REPLACE INTO rosters (room, folded_to, bytes) VALUES (?, ?, ?)", room, foldedTo, bytes);
+    this.#run(
+      "INSERT OR REPLACE INTO rosters (room, folded_to, bytes) VALUES (?, ?, ?)",
+      room,
+      foldedTo,
+      bytes,
+    );
     this.#run("DELETE FROM roster_users WHERE room = ?", room);
-    for (const user of roster.users) this.#run("INSERT OR IGNORE INTO roster_users (user, room) VALUES (?, ?)", user, room);
+    for (const user of roster.users)
+      this.#run("INSERT OR IGNORE INTO roster_users (user, room) VALUES (?, ?)", user, room);
     return true;
   }
 
   getRoster(room: string): StoredRoster | undefined {
-    const row = this.#get<{ folded_to: number; bytes: Uint8Array }>("SELECT * FROM rosters WHERE room = ?", room);
+    const row = this.#get<{ folded_to: number; bytes: Uint8Array }>(
+      "SELECT * FROM rosters WHERE room = ?",
+      room,
+    );
     if (!row) return undefined;
-    const users = this.#all<{ user: string }>("SELECT user FROM roster_users WHERE room = ? ORDER BY user", room);
-    return { room, foldedTo: row.folded_to, bytes: row.bytes, users: users.map(({ user }) => user) };
+    const users = this.#all<{ user: string }>(
+      "SELECT user FROM roster_users WHERE room = ? ORDER BY user",
+      room,
+    );
+    return {
+      room,
+      foldedTo: row.folded_to,
+      bytes: row.bytes,
+      users: users.map(({ user }) => user),
+    };
   }
 
   deleteRoster(room: string): void {
@@ -171,7 +219,10 @@ export class SqliteDatabase implements SqliteCalls {
     return this.#get<{ value: Uint8Array }>("SELECT value FROM meta WHERE name = ?", name)?.value;
   }
 
-  #redeem(tokenHash: string, now: number): "INVITE_UNKNOWN" | "INVITE_EXPIRED" | "INVITE_USED" | undefined {
+  #redeem(
+    tokenHash: string,
+    now: number,
+  ): "INVITE_UNKNOWN" | "INVITE_EXPIRED" | "INVITE_USED" | undefined {
     const invite = this.getInvite(tokenHash);
     if (!invite) return "INVITE_UNKNOWN";
     if (invite.expiresAt !== 0 && invite.expiresAt < now) return "INVITE_EXPIRED";

@@ -58,8 +58,11 @@ export class NewerSchemaError extends Error {
 
 /** Makes the tables in a new file; checks the version of an old one. */
 export function prepareSchema(db: DatabaseSync): void {
-  const { user_version: found } = db.prepare("PRAGMA user_version").get() as { user_version: number };
-  if (found > schemaVersion) throw new NewerSchemaError(`the directory was written by a newer version (format ${found})`);
+  const { user_version: found } = db.prepare("PRAGMA user_version").get() as {
+    user_version: number;
+  };
+  if (found > schemaVersion)
+    throw new NewerSchemaError(`the directory was written by a newer version (format ${found})`);
   if (found === schemaVersion) return;
   db.exec(`BEGIN IMMEDIATE; ${tables} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
 }

@@ -73,6 +73,7 @@ function failure(id: number, error: unknown): SqliteReply {
   // The primary result code is the low byte: 13 SQLITE_FULL, 11 SQLITE_CORRUPT, 26 SQLITE_NOTADB.
   const result = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
   if (result === 13) return { id, code: "FULL", message: "no space is left for the directory" };
-  if (result === 11 || result === 26) return { id, code: "CORRUPT", message: "the directory's file is damaged" };
+  if (result === 11 || result === 26)
+    return { id, code: "CORRUPT", message: "the directory's file is damaged" };
   return { id, code: "UNAVAILABLE", message };
 }

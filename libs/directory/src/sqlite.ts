@@ -23,13 +23,20 @@ export interface SqliteDirectoryOptions {
  * The directory in one SQLite file, on a thread of its own. Rejects with `DirectoryStoreError`: CORRUPT for a
  * damaged file, TOO_OLD where a newer version wrote it, UNAVAILABLE otherwise.
  */
-export async function openSqliteDirectory(options: SqliteDirectoryOptions): Promise<DirectoryStore> {
+export async function openSqliteDirectory(
+  options: SqliteDirectoryOptions,
+): Promise<DirectoryStore> {
   try {
     await mkdir(options.folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new DirectoryStoreError("UNAVAILABLE", `the folder ${options.folder} cannot be made`, { cause });
+    throw new DirectoryStoreError("UNAVAILABLE", `the folder ${options.folder} cannot be made`, {
+      cause,
+    });
   }
-  const store = new SqliteDirectory(join(options.folder, "directory.db"), options.pendingCallsMax ?? 10_000);
+  const store = new SqliteDirectory(
+    join(options.folder, "directory.db"),
+    options.pendingCallsMax ?? 10_000,
+  );
   await store.opened;
   return store;
 }
@@ -56,8 +63,14 @@ class SqliteDirectory implements DirectoryStore {
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     this.#worker.on("message", (reply: SqliteReply) => this.#settle(reply));
-    this.#worker.on("error", (cause) => this.#fail(new DirectoryStoreError("UNAVAILABLE", "the directory's thread failed", { cause })));
-    this.#worker.on("exit", () => this.#fail(new DirectoryStoreError("UNAVAILABLE", "the directory is closed")));
+    this.#worker.on("error", (cause) =>
+      this.#fail(
+        new DirectoryStoreError("UNAVAILABLE", "the directory's thread failed", { cause }),
+      ),
+    );
+    this.#worker.on("exit", () =>
+      this.#fail(new DirectoryStoreError("UNAVAILABLE", "the directory is closed")),
+    );
   }
 
   append(record: RecordAppend): Promise<AppendOutcome> {
@@ -145,12 +158,15 @@ class SqliteDirectory implements DirectoryStore {
     name: Name,
     ...args: Parameters<SqliteCalls[Name]>
   ): Promise<ReturnType<SqliteCalls[Name]>> {
-    if (this.#over || this.#closed) throw new DirectoryStoreError("UNAVAILABLE", "the directory is closed");
+    if (this.#over || this.#closed)
+      throw new DirectoryStoreError("UNAVAILABLE", "the directory is closed");
     if (this.#pending.size >= this.#pendingCallsMax) {
       throw new DirectoryStoreError("UNAVAILABLE", "the directory has too many calls waiting");
     }
     const id = this.#next++;
-    const answer = new Promise<unknown>((resolve, reject) => this.#pending.set(id, { resolve, reject }));
+    const answer = new Promise<unknown>((resolve, reject) =>
+      this.#pending.set(id, { resolve, reject }),
+    );
     this.#worker.postMessage({ id, name, args } satisfies SqliteRequest);
     return (await answer) as ReturnType<SqliteCalls[Name]>;
   }

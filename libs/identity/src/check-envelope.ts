@@ -49,17 +49,27 @@ function forbidden(why: string): SottoError {
 
 /** Rules that hold whatever the room looks like. */
 function checkForm(envelope: Envelope, { committer, added, removed }: Parts): void {
-  if (envelope.version !== 1) throw new SottoError(ErrorCode.UNSUPPORTED_VERSION, "an envelope of another version");
+  if (envelope.version !== 1)
+    throw new SottoError(ErrorCode.UNSUPPORTED_VERSION, "an envelope of another version");
   const named = [...added, ...removed].map(({ device }) => device);
   if (new Set(named).size !== named.length) throw bad("it names a device twice");
   const { kind } = envelope;
   const onlyCommitter = added.length === 1 && added[0]?.device === committer.device;
-  if (kind === EnvelopeKind.ADD ? added.length === 0 : kind === EnvelopeKind.CREATE || kind === EnvelopeKind.REJOIN ? !onlyCommitter : added.length > 0) {
+  if (
+    kind === EnvelopeKind.ADD
+      ? added.length === 0
+      : kind === EnvelopeKind.CREATE || kind === EnvelopeKind.REJOIN
+        ? !onlyCommitter
+        : added.length > 0
+  ) {
     throw bad("its added devices do not fit its kind");
   }
-  if ((kind === EnvelopeKind.REMOVE) !== removed.length > 0) throw bad("its removed devices do not fit its kind");
-  if (added.length > limits.addedDevicesMax) throw bad(`it adds more than ${limits.addedDevicesMax} devices`);
-  if (kind === EnvelopeKind.UNSPECIFIED || EnvelopeKind[kind] === undefined) throw bad("its kind is not known");
+  if ((kind === EnvelopeKind.REMOVE) !== removed.length > 0)
+    throw bad("its removed devices do not fit its kind");
+  if (added.length > limits.addedDevicesMax)
+    throw bad(`it adds more than ${limits.addedDevicesMax} devices`);
+  if (kind === EnvelopeKind.UNSPECIFIED || EnvelopeKind[kind] === undefined)
+    throw bad("its kind is not known");
   const policed = kind === EnvelopeKind.CREATE || kind === EnvelopeKind.POLICY;
   if (policed !== envelope.policy.length > 0) throw bad("its policy does not fit its kind");
   if (policed) readPolicy(envelope);
@@ -73,9 +83,20 @@ function readPolicy(envelope: Envelope): UserId[] {
   }
 }
 
-async function checkCreate(before: Roster | undefined, envelope: Envelope, { committer }: Parts): Promise<void> {
-  if (before) throw new SottoError(ErrorCode.ROOM_EXISTS, "the room exists already", { handshake: before.foldedTo });
-  if (envelope.previousSequence !== 0n || envelope.previousSha256.length > 0 || envelope.epoch !== 0n) {
+async function checkCreate(
+  before: Roster | undefined,
+  envelope: Envelope,
+  { committer }: Parts,
+): Promise<void> {
+  if (before)
+    throw new SottoError(ErrorCode.ROOM_EXISTS, "the room exists already", {
+      handshake: before.foldedTo,
+    });
+  if (
+    envelope.previousSequence !== 0n ||
+    envelope.previousSha256.length > 0 ||
+    envelope.epoch !== 0n
+  ) {
     throw bad("a room begins with epoch 0 and nothing before it");
   }
   const room = parseRoomId(envelope.room);
@@ -92,21 +113,33 @@ async function checkCreate(before: Roster | undefined, envelope: Envelope, { com
   if ((await directRoomId(one, other)) !== room) throw bad("its id is not that of its two users");
 }
 
-function checkChange(before: Roster | undefined, envelope: Envelope, parts: Parts, roomDevicesMax: number): void {
+function checkChange(
+  before: Roster | undefined,
+  envelope: Envelope,
+  parts: Parts,
+  roomDevicesMax: number,
+): void {
   if (!before) throw new SottoError(ErrorCode.UNKNOWN_ROOM, "no such room");
   const { committer, added, removed } = parts;
   const { kind } = envelope;
   if (parseRoomId(envelope.room) !== before.room) throw bad("it is for another room");
   if (envelope.direct.length > 0) throw bad("only a room's first record says that it is direct");
   const member = before.devices.get(committer.device);
-  if (kind === EnvelopeKind.REJOIN ? !hasUser(before, committer.user) : member?.user !== committer.user) {
+  if (
+    kind === EnvelopeKind.REJOIN
+      ? !hasUser(before, committer.user)
+      : member?.user !== committer.user
+  ) {
     throw new SottoError(ErrorCode.NOT_A_MEMBER, "its committer is not in the room");
   }
   if (toSafeNumber(envelope.previousSequence) !== before.foldedTo) {
-    throw new SottoError(ErrorCode.STALE, "another handshake record came first", { handshake: before.foldedTo });
+    throw new SottoError(ErrorCode.STALE, "another handshake record came first", {
+      handshake: before.foldedTo,
+    });
   }
   if (toHex(envelope.previousSha256) !== before.headHash) throw bad("it follows another record");
-  if (toSafeNumber(envelope.epoch) !== before.epoch + 1) throw bad(`the next epoch is ${before.epoch + 1}`);
+  if (toSafeNumber(envelope.epoch) !== before.epoch + 1)
+    throw bad(`the next epoch is ${before.epoch + 1}`);
   if (kind === EnvelopeKind.ADD) checkAdd(before, added, roomDevicesMax);
   if (kind === EnvelopeKind.REMOVE) checkRemove(before, committer, removed);
   if (kind === EnvelopeKind.POLICY && !before.admins.includes(committer.user)) {
@@ -115,7 +148,8 @@ function checkChange(before: Roster | undefined, envelope: Envelope, parts: Part
 }
 
 function checkAdd(before: Roster, added: readonly LeafName[], roomDevicesMax: number): void {
-  if (added.some(({ device }) => before.devices.has(device))) throw bad("it adds a device that is in the room");
+  if (added.some(({ device }) => before.devices.has(device)))
+    throw bad("it adds a device that is in the room");
   if (before.direct.length > 0 && added.some(({ user }) => !before.direct.includes(user))) {
     throw forbidden("a direct conversation has two people");
   }
@@ -128,7 +162,9 @@ function checkRemove(before: Roster, committer: LeafName, removed: readonly Leaf
   if (removed.some(({ device, user }) => before.devices.get(device)?.user !== user)) {
     throw bad("it removes a device that is not in the room");
   }
-  if (removed.some(({ device }) => device === committer.device)) throw bad("a device cannot remove itself");
+  if (removed.some(({ device }) => device === committer.device))
+    throw bad("a device cannot remove itself");
   const own = removed.every(({ user }) => user === committer.user);
-  if (!own && !before.admins.includes(committer.user)) throw forbidden("only an admin removes others");
+  if (!own && !before.admins.includes(committer.user))
+    throw forbidden("only an admin removes others");
 }

@@ -1,11 +1,27 @@
-import { arrivalInput, type DeviceId, deviceCounterInput, fromHex, type UserId, type UserName } from "@sotto/protocol";
+import {
+  arrivalInput,
+  type DeviceId,
+  deviceCounterInput,
+  fromHex,
+  type UserId,
+  type UserName,
+} from "@sotto/protocol";
 import { compactVerify } from "jose";
 import { canonicalJson } from "./canonical-json.ts";
 import { sha256, sha256Hex } from "./digest.ts";
 import { importPublicKey, verifyEd25519 } from "./ed25519.ts";
 import { MerkleTree } from "./merkle.ts";
 import { parseRecord, recordType } from "./parse-record.ts";
-import type { Arrival, DeviceAdd, DeviceDescription, DeviceKeys, DeviceRevoke, IdentityRecord, ParsedRecord, UserCreate } from "./record.ts";
+import type {
+  Arrival,
+  DeviceAdd,
+  DeviceDescription,
+  DeviceKeys,
+  DeviceRevoke,
+  IdentityRecord,
+  ParsedRecord,
+  UserCreate,
+} from "./record.ts";
 import { RecordError } from "./record-error.ts";
 import { deviceJson } from "./write-record.ts";
 
@@ -101,7 +117,9 @@ export class Directory {
   deviceAsOf(id: DeviceId, size: number): DirectoryDevice | undefined {
     const device = this.#devices.get(id);
     if (!device || device.addedAt >= size) return undefined;
-    return device.revokedAt !== undefined && device.revokedAt >= size ? { ...device, revokedAt: undefined } : device;
+    return device.revokedAt !== undefined && device.revokedAt >= size
+      ? { ...device, revokedAt: undefined }
+      : device;
   }
 
   /** Checks the next record against all rules without taking it in. Throws `RecordError`. */
@@ -145,7 +163,12 @@ export class Directory {
     if (device) this.#devices.set(device.id, { ...device, revokedAt: index });
   }
 
-  #addDevice(user: UserId, { id, name, ...keys }: DeviceDescription, addedAt: number, recordHash: string): void {
+  #addDevice(
+    user: UserId,
+    { id, name, ...keys }: DeviceDescription,
+    addedAt: number,
+    recordHash: string,
+  ): void {
     this.#devices.set(id, { id, user, name, keys, addedAt, recordHash, revokedAt: undefined });
   }
 
@@ -156,13 +179,21 @@ export class Directory {
 
   async #checkCreate(record: UserCreate, parsed: ParsedRecord): Promise<void> {
     if (this.#users.has(record.user)) throw new RecordError("CHAIN", "that user exists already");
-    if (record.seq !== 0 || record.prev !== "") throw new RecordError("CHAIN", "a chain begins with number 0");
-    if (this.#names.has(record.name)) throw new RecordError("NAME_TAKEN", `the name ${record.name} is taken`);
+    if (record.seq !== 0 || record.prev !== "")
+      throw new RecordError("CHAIN", "a chain begins with number 0");
+    if (this.#names.has(record.name))
+      throw new RecordError("NAME_TAKEN", `the name ${record.name} is taken`);
     this.#checkNewDevice(record.device);
-    if (parsed.signer !== record.device.id) throw new RecordError("SIGNATURE", "the first device signs its own record");
+    if (parsed.signer !== record.device.id)
+      throw new RecordError("SIGNATURE", "the first device signs its own record");
     await verifyJws(parsed, record.device.sign);
     const { user, device, invite } = record;
-    const arrived = arrivalInput({ user: fromHex(user), device: fromHex(device.id), sign: device.sign, mls: device.mls });
+    const arrived = arrivalInput({
+      user: fromHex(user),
+      device: fromHex(device.id),
+      sign: device.sign,
+      mls: device.mls,
+    });
     if (!(await verifyEd25519(invite.key, arrived, invite.proof))) {
       throw new RecordError("SIGNATURE", "the invite's proof is not valid");
     }
@@ -175,8 +206,10 @@ export class Directory {
       throw new RecordError("CHAIN", `the user's next record is number ${user.chain.length}`);
     }
     const signer = this.#devices.get(parsed.signer);
-    if (signer?.user !== record.user) throw new RecordError("SIGNATURE", "signed by a device of somebody else");
-    if (signer.revokedAt !== undefined) throw new RecordError("REVOKED", "signed by a revoked device");
+    if (signer?.user !== record.user)
+      throw new RecordError("SIGNATURE", "signed by a device of somebody else");
+    if (signer.revokedAt !== undefined)
+      throw new RecordError("REVOKED", "signed by a revoked device");
     await verifyJws(parsed, signer.keys.sign);
     if (record.typ === "device-add") {
       this.#checkNewDevice(record.device);
@@ -185,14 +218,16 @@ export class Directory {
     }
     const device = this.#devices.get(record.device);
     if (device?.user !== record.user) throw new RecordError("CHAIN", "no such device of that user");
-    if (device.revokedAt !== undefined) throw new RecordError("REVOKED", "that device is revoked already");
+    if (device.revokedAt !== undefined)
+      throw new RecordError("REVOKED", "that device is revoked already");
   }
 
   #checkNewDevice(device: DeviceDescription): void {
     if (this.#devices.has(device.id)) throw new RecordError("CHAIN", "that device exists already");
     const keys = new Set([device.auth, device.sign, device.mls].map((key) => key.join()));
     // One key for one purpose: a signature made for one must be worth nothing for another.
-    if (keys.size !== 3) throw new RecordError("MALFORMED", "a device's keys are not all different");
+    if (keys.size !== 3)
+      throw new RecordError("MALFORMED", "a device's keys are not all different");
   }
 }
 

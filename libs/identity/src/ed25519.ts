@@ -46,7 +46,9 @@ export async function signerFromSeed(seed: Uint8Array): Promise<Signer> {
   return {
     publicKey,
     async sign(message) {
-      return new Uint8Array(await crypto.subtle.sign("Ed25519", key, message as Uint8Array<ArrayBuffer>));
+      return new Uint8Array(
+        await crypto.subtle.sign("Ed25519", key, message as Uint8Array<ArrayBuffer>),
+      );
     },
   };
 }
@@ -72,8 +74,15 @@ export function importPublicKey(publicKey: Uint8Array): Promise<PlatformKey> {
   const name = toBase64Url(publicKey);
   const known = importedKeys.get(name);
   if (known) return known;
-  const imported = crypto.subtle.importKey("raw", publicKey as Uint8Array<ArrayBuffer>, "Ed25519", true, ["verify"]);
-  if (importedKeys.size >= cachedKeysMax) importedKeys.delete(importedKeys.keys().next().value ?? "");
+  const imported = crypto.subtle.importKey(
+    "raw",
+    publicKey as Uint8Array<ArrayBuffer>,
+    "Ed25519",
+    true,
+    ["verify"],
+  );
+  if (importedKeys.size >= cachedKeysMax)
+    importedKeys.delete(importedKeys.keys().next().value ?? "");
   importedKeys.set(name, imported);
   imported.catch(() => importedKeys.delete(name));
   return imported;
@@ -82,7 +91,8 @@ export function importPublicKey(publicKey: Uint8Array): Promise<PlatformKey> {
 /** Base64url without padding (RFC 4648 section 5). */
 export function toBase64Url(bytes: Uint8Array): string {
   let text = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  for (let at = 0; at < bytes.length; at += 0x8000)
+    text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 

@@ -3,8 +3,8 @@ import {
   type DeviceId,
   type Envelope,
   EnvelopeSchema,
-  envelopeInput,
   ErrorCode,
+  envelopeInput,
   limits,
   parseDeviceId,
   parseUserId,
@@ -22,7 +22,10 @@ export interface LeafName {
 }
 
 /** Signs an encoded `Envelope`. The result is what the log keeps, byte for byte. */
-export async function signEnvelope(envelope: Uint8Array, signer: Signer): Promise<Uint8Array<ArrayBuffer>> {
+export async function signEnvelope(
+  envelope: Uint8Array,
+  signer: Signer,
+): Promise<Uint8Array<ArrayBuffer>> {
   const signature = await signer.sign(envelopeInput(envelope));
   return toBinary(SignedEnvelopeSchema, create(SignedEnvelopeSchema, { envelope, signature }));
 }
@@ -69,9 +72,16 @@ function sizeOf(envelope: Envelope): number {
   }
 }
 
-function decodeSigned(data: Uint8Array): { envelope: Envelope; bytes: Uint8Array; signature: Uint8Array } {
+function decodeSigned(data: Uint8Array): {
+  envelope: Envelope;
+  bytes: Uint8Array;
+  signature: Uint8Array;
+} {
   if (data.length > limits.envelopeBytesMax) {
-    throw new SottoError(ErrorCode.TOO_LARGE, `an envelope has at most ${limits.envelopeBytesMax} bytes`);
+    throw new SottoError(
+      ErrorCode.TOO_LARGE,
+      `an envelope has at most ${limits.envelopeBytesMax} bytes`,
+    );
   }
   try {
     const signed = fromBinary(SignedEnvelopeSchema, data);

@@ -28,7 +28,10 @@ export interface RoomGrant {
 }
 
 /** Encodes and signs a grant with the inviter's signing key. */
-export async function createGrant(grant: RoomGrant, signer: Signer): Promise<Uint8Array<ArrayBuffer>> {
+export async function createGrant(
+  grant: RoomGrant,
+  signer: Signer,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = toBinary(
     GrantSchema,
     create(GrantSchema, {
@@ -47,9 +50,13 @@ export async function createGrant(grant: RoomGrant, signer: Signer): Promise<Uin
 export function decodeGrant(bytes: Uint8Array): RoomGrant | undefined {
   try {
     const message = fromBinary(GrantSchema, fromBinary(SignedGrantSchema, bytes).grant);
-    if (message.version !== 1 || !message.inviter || message.inviteKey.length !== 32) return undefined;
+    if (message.version !== 1 || !message.inviter || message.inviteKey.length !== 32)
+      return undefined;
     return {
-      inviter: { user: parseUserId(message.inviter.user), device: parseDeviceId(message.inviter.device) },
+      inviter: {
+        user: parseUserId(message.inviter.user),
+        device: parseDeviceId(message.inviter.device),
+      },
       inviteKey: message.inviteKey,
       rooms: message.rooms.map((room) => parseRoomId(room)),
       expiresAt: toSafeNumber(message.expiresAtMs),
@@ -74,10 +81,17 @@ export async function verifyGrant(
 /** A newcomer's proof that it holds the invite. */
 export async function arrivalProof(
   inviteKey: Signer,
-  newcomer: { readonly user: UserId; readonly device: DeviceId; readonly sign: Uint8Array; readonly mls: Uint8Array },
+  newcomer: {
+    readonly user: UserId;
+    readonly device: DeviceId;
+    readonly sign: Uint8Array;
+    readonly mls: Uint8Array;
+  },
 ): Promise<Uint8Array> {
   const { user, device, sign, mls } = newcomer;
-  return await inviteKey.sign(arrivalInput({ user: fromHex(user), device: fromHex(device), sign, mls }));
+  return await inviteKey.sign(
+    arrivalInput({ user: fromHex(user), device: fromHex(device), sign, mls }),
+  );
 }
 
 /**
@@ -86,6 +100,7 @@ export async function arrivalProof(
  */
 export function arrivedWith(person: DirectoryUser, createdAt: number, grant: RoomGrant): boolean {
   const { key } = person.invite;
-  const same = key.length === grant.inviteKey.length && key.every((byte, i) => byte === grant.inviteKey[i]);
+  const same =
+    key.length === grant.inviteKey.length && key.every((byte, i) => byte === grant.inviteKey[i]);
   return same && (grant.expiresAt === 0 || createdAt <= grant.expiresAt);
 }

@@ -1,7 +1,12 @@
 export { checkEnvelope } from "./check-envelope.ts";
 export { sha256, sha256Hex } from "./digest.ts";
 export { directRoomId } from "./direct-room.ts";
-export { type CheckedRecord, Directory, type DirectoryDevice, type DirectoryUser } from "./directory.ts";
+export {
+  type CheckedRecord,
+  Directory,
+  type DirectoryDevice,
+  type DirectoryUser,
+} from "./directory.ts";
 export {
   type Ed25519KeyPair,
   fromBase64Url,
@@ -11,8 +16,21 @@ export {
   toBase64Url,
   verifyEd25519,
 } from "./ed25519.ts";
-export { committerOf, decodeEnvelope, type LeafName, openEnvelope, signEnvelope } from "./envelope.ts";
-export { arrivalProof, arrivedWith, createGrant, decodeGrant, type RoomGrant, verifyGrant } from "./grant.ts";
+export {
+  committerOf,
+  decodeEnvelope,
+  type LeafName,
+  openEnvelope,
+  signEnvelope,
+} from "./envelope.ts";
+export {
+  arrivalProof,
+  arrivedWith,
+  createGrant,
+  decodeGrant,
+  type RoomGrant,
+  verifyGrant,
+} from "./grant.ts";
 export { type Invite, InviteError, makeInvite, parseInvite } from "./invite.ts";
 export { type InviteKeys, inviteKeys } from "./invite-keys.ts";
 export { leafHash, MerkleTree, nodeHash } from "./merkle.ts";
@@ -39,4 +57,10 @@ export {
   usersOf,
 } from "./roster.ts";
 export { type SafetySide, safetyNumber } from "./safety-number.ts";
-export { addDeviceRecord, type ChainPlace, createUserRecord, revokeDeviceRecord, type UserCreateInput } from "./write-record.ts";
+export {
+  addDeviceRecord,
+  type ChainPlace,
+  createUserRecord,
+  revokeDeviceRecord,
+  type UserCreateInput,
+} from "./write-record.ts";

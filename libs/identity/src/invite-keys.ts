@@ -18,7 +18,18 @@ export async function inviteKeys(secret: Uint8Array): Promise<InviteKeys> {
 }
 
 async function derive(secret: Uint8Array, info: string): Promise<Uint8Array> {
-  const key = await crypto.subtle.importKey("raw", secret as Uint8Array<ArrayBuffer>, "HKDF", false, ["deriveBits"]);
-  const parameters = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: new TextEncoder().encode(info) };
+  const key = await crypto.subtle.importKey(
+    "raw",
+    secret as Uint8Array<ArrayBuffer>,
+    "HKDF",
+    false,
+    ["deriveBits"],
+  );
+  const parameters = {
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: new Uint8Array(),
+    info: new TextEncoder().encode(info),
+  };
   return new Uint8Array(await crypto.subtle.deriveBits(parameters, key, 256));
 }

@@ -1,11 +1,26 @@
-import { fromHex, parseRoomId, parseUserId, type RoomId, toHex, type UserId } from "@sotto/protocol";
+import {
+  fromHex,
+  parseRoomId,
+  parseUserId,
+  type RoomId,
+  toHex,
+  type UserId,
+} from "@sotto/protocol";
 import { fromBase64Url, toBase64Url } from "./ed25519.ts";
 
 const version = 1;
 const inviteCharactersMax = 8192;
 
 /** Tags of an invite's fields. Unknown ones are ignored below 128 and refused from there on. */
-const Tag = { serverKey: 1, logKey: 2, auditor: 3, inviter: 4, room: 5, secret: 6, expires: 7 } as const;
+const Tag = {
+  serverKey: 1,
+  logKey: 2,
+  auditor: 3,
+  inviter: 4,
+  room: 5,
+  secret: 6,
+  expires: 7,
+} as const;
 
 /** What an invite carries. Its secret lets somebody in: it stands in the fragment and reaches no server. */
 export interface Invite {
@@ -33,7 +48,10 @@ export function makeInvite(invite: Invite): { readonly invite: string; readonly 
   const host = invite.host.includes(":") ? `[${invite.host}]` : invite.host;
   const fragment = toBase64Url(encodeFields(invite));
   const authority = `${host}:${invite.port}`;
-  return { invite: `sotto://${authority}/#${fragment}`, link: `https://${authority}/i#${fragment}` };
+  return {
+    invite: `sotto://${authority}/#${fragment}`,
+    link: `https://${authority}/i#${fragment}`,
+  };
 }
 
 /** The invite in either form. Throws `InviteError`. */
@@ -75,12 +93,14 @@ function encodeFields(invite: Invite): Uint8Array {
     fields.push([Tag.expires, expires]);
   }
   const bytes = [version];
-  for (const [tag, value] of fields) bytes.push(tag, value.length >> 8, value.length & 0xff, ...value);
+  for (const [tag, value] of fields)
+    bytes.push(tag, value.length >> 8, value.length & 0xff, ...value);
   return Uint8Array.from(bytes);
 }
 
 function decodeFields(bytes: Uint8Array): Omit<Invite, "host" | "port"> {
-  if (bytes[0] !== version) throw new InviteError("it was made by a newer Sotto; update this client");
+  if (bytes[0] !== version)
+    throw new InviteError("it was made by a newer Sotto; update this client");
   const single = new Map<number, Uint8Array>();
   const rooms: RoomId[] = [];
   for (let at = 1; at < bytes.length; ) {
@@ -98,11 +118,19 @@ function decodeFields(bytes: Uint8Array): Omit<Invite, "host" | "port"> {
   return {
     serverKeySha256: sized(single.get(Tag.serverKey)),
     ...(inviter?.length === 48
-      ? { inviter: { user: parseUserId(toHex(inviter.subarray(0, 16))), chainHead: inviter.slice(16) } }
+      ? {
+          inviter: {
+            user: parseUserId(toHex(inviter.subarray(0, 16))),
+            chainHead: inviter.slice(16),
+          },
+        }
       : {}),
     rooms,
     secret: sized(single.get(Tag.secret)),
-    expiresAt: expires?.length === 8 ? Number(new DataView(expires.buffer, expires.byteOffset).getBigUint64(0)) : 0,
+    expiresAt:
+      expires?.length === 8
+        ? Number(new DataView(expires.buffer, expires.byteOffset).getBigUint64(0))
+        : 0,
   };
 }
 

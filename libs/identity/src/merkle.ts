@@ -41,7 +41,8 @@ export class MerkleTree {
   /** The root over all leaves so far; of an empty tree, SHA-256 of nothing. */
   async root(): Promise<Uint8Array> {
     let root: Uint8Array | undefined;
-    for (const { hash } of [...this.#peaks].reverse()) root = root ? await nodeHash(hash, root) : hash;
+    for (const { hash } of [...this.#peaks].reverse())
+      root = root ? await nodeHash(hash, root) : hash;
     return root ?? (await sha256(new Uint8Array()));
   }
 }

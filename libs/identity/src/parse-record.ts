@@ -22,9 +22,11 @@ export function parseRecord(bytes: Uint8Array): ParsedRecord {
     if (parts.length !== 3) throw new RangeError("it is not a compact JWS");
     const header = parseCanonical(parts[0] ?? "");
     expectKeys(header, ["alg", "kid", "typ"]);
-    if (header["alg"] !== "EdDSA" || header["typ"] !== recordType) throw new RangeError("its header is another one");
+    if (header["alg"] !== "EdDSA" || header["typ"] !== recordType)
+      throw new RangeError("its header is another one");
     const payload = parseCanonical(parts[1] ?? "");
-    if (fromBase64Url(parts[2] ?? "").length !== 64) throw new RangeError("its signature has another length");
+    if (fromBase64Url(parts[2] ?? "").length !== 64)
+      throw new RangeError("its signature has another length");
     return { record: readPayload(payload), signer: parseDeviceId(text(header, "kid")), bytes };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : "it cannot be read";
@@ -35,7 +37,8 @@ export function parseRecord(bytes: Uint8Array): ParsedRecord {
 function parseCanonical(part: string): Fields {
   const json = decoder.decode(fromBase64Url(part));
   const value: unknown = JSON.parse(json);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new RangeError("it is no object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new RangeError("it is no object");
   // One value has one encoding, so that nobody can make two records of one.
   if (canonicalJson(value as JsonValue) !== json) throw new RangeError("its JSON is not canonical");
   return value as Fields;
@@ -58,7 +61,13 @@ function readPayload(payload: Fields): IdentityRecord {
       const name = foldName(text(payload, "name"));
       if (name !== payload["name"]) throw new RangeError("its name is not folded");
       const arrival = { key: binary(invite, "key", 32), proof: binary(invite, "proof", 64) };
-      return { ...base, typ: "user-create", name, device: device(object(payload, "device")), invite: arrival };
+      return {
+        ...base,
+        typ: "user-create",
+        name,
+        device: device(object(payload, "device")),
+        invite: arrival,
+      };
     }
     case "device-add":
       expectKeys(payload, [...common, "counter"]);
@@ -79,7 +88,8 @@ function readPayload(payload: Fields): IdentityRecord {
 function device(fields: Fields): DeviceDescription {
   expectKeys(fields, ["id", "name", "auth", "sign", "mls", "seal"]);
   const name = text(fields, "name");
-  if (name.length > limits.nameBytesMax || /[\p{Cc}\p{Cf}]/u.test(name)) throw new RangeError("a device's name is not one line");
+  if (name.length > limits.nameBytesMax || /[\p{Cc}\p{Cf}]/u.test(name))
+    throw new RangeError("a device's name is not one line");
   return {
     id: parseDeviceId(text(fields, "id")),
     name,
@@ -103,7 +113,8 @@ function text(fields: Fields, name: string): string {
 
 function count(fields: Fields, name: string): number {
   const value = fields[name];
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw new RangeError(`${name} is no count`);
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
+    throw new RangeError(`${name} is no count`);
   return value;
 }
 
@@ -115,12 +126,14 @@ function hash(fields: Fields, name: string): string {
 
 function object(fields: Fields, name: string): Fields {
   const value = fields[name];
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new RangeError(`${name} is no object`);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new RangeError(`${name} is no object`);
   return value as Fields;
 }
 
 function binary(fields: Fields, name: string, length: number): Uint8Array {
   const bytes = fromBase64Url(text(fields, name));
-  if (bytes.length !== length) throw new RangeError(`${name} has ${bytes.length} bytes, not ${length}`);
+  if (bytes.length !== length)
+    throw new RangeError(`${name} has ${bytes.length} bytes, not ${length}`);
   return bytes;
 }

@@ -8,8 +8,8 @@ import {
   parseDeviceId,
   parseRoomId,
   parseUserId,
-  RoomPolicySchema,
   type RoomId,
+  RoomPolicySchema,
   type Roster as RosterMessage,
   RosterSchema,
   toHex,
@@ -54,14 +54,22 @@ export function usersOf(roster: Roster): Set<UserId> {
  * Folds an accepted envelope in. `sequence` and `sha256` (hex) are those of its record. A pure function:
  * whoever folds the same records has the same roster.
  */
-export function foldRoster(before: Roster | undefined, envelope: Envelope, sequence: number, sha256: string): Roster {
+export function foldRoster(
+  before: Roster | undefined,
+  envelope: Envelope,
+  sequence: number,
+  sha256: string,
+): Roster {
   const devices = new Map(before?.devices);
   const usersBefore = before ? usersOf(before) : new Set<UserId>();
   for (const { device } of leaves(envelope.removed)) devices.delete(device);
-  for (const { user, device } of entering(envelope)) devices.set(device, { user, device, entered: sequence });
+  for (const { user, device } of entering(envelope))
+    devices.set(device, { user, device, entered: sequence });
   const present = new Set([...devices.values()].map(({ user }) => user));
   const gone = [...usersBefore].filter((user) => !present.has(user));
-  const former = [...new Set([...(before?.former ?? []), ...gone])].filter((user) => !present.has(user));
+  const former = [...new Set([...(before?.former ?? []), ...gone])].filter(
+    (user) => !present.has(user),
+  );
   return {
     room: before?.room ?? parseRoomId(envelope.room),
     foldedTo: sequence,
@@ -76,19 +84,24 @@ export function foldRoster(before: Roster | undefined, envelope: Envelope, seque
 
 /** Devices that an envelope lets in. */
 function entering(envelope: Envelope): LeafName[] {
-  if (envelope.kind === EnvelopeKind.CREATE || envelope.kind === EnvelopeKind.REJOIN) return [committerOf(envelope)];
+  if (envelope.kind === EnvelopeKind.CREATE || envelope.kind === EnvelopeKind.REJOIN)
+    return [committerOf(envelope)];
   return envelope.kind === EnvelopeKind.ADD ? leaves(envelope.added) : [];
 }
 
 /** The admins that an envelope's policy names, where it carries one. */
 function adminsOf(envelope: Envelope): UserId[] | undefined {
-  if (envelope.kind !== EnvelopeKind.CREATE && envelope.kind !== EnvelopeKind.POLICY) return undefined;
+  if (envelope.kind !== EnvelopeKind.CREATE && envelope.kind !== EnvelopeKind.POLICY)
+    return undefined;
   return fromBinary(RoomPolicySchema, envelope.policy).admins.map((user) => parseUserId(user));
 }
 
 /** Parsed leaves. Throws `IdError`. */
 export function leaves(list: readonly Leaf[]): LeafName[] {
-  return list.map(({ user, device }) => ({ user: parseUserId(user), device: parseDeviceId(device) }));
+  return list.map(({ user, device }) => ({
+    user: parseUserId(user),
+    device: parseDeviceId(device),
+  }));
 }
 
 /** The roster as a message. */
@@ -120,7 +133,10 @@ export function rosterFromMessage(message: RosterMessage): Roster {
     devices: new Map(
       message.devices.map((entry) => {
         const device = parseDeviceId(entry.device);
-        return [device, { device, user: parseUserId(entry.user), entered: toSafeNumber(entry.entered) }];
+        return [
+          device,
+          { device, user: parseUserId(entry.user), entered: toSafeNumber(entry.entered) },
+        ];
       }),
     ),
     admins: message.admins.map((user) => parseUserId(user)),

@@ -13,7 +13,11 @@ export interface SafetySide {
  * 60 digits that two people compare: 30 for each side, the smaller user id first, so that both see the same.
  * `origin` is the hash of the server's identity key. SHA-512 is iterated to make look-alikes dear.
  */
-export async function safetyNumber(one: SafetySide, other: SafetySide, origin: Uint8Array): Promise<string> {
+export async function safetyNumber(
+  one: SafetySide,
+  other: SafetySide,
+  origin: Uint8Array,
+): Promise<string> {
   const [first, second] = one.user < other.user ? [one, other] : [other, one];
   return (await digits(first, origin)) + (await digits(second, origin));
 }

@@ -50,7 +50,9 @@ export async function addDeviceRecord(
   by: { readonly device: DeviceId; readonly signer: Signer },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const payload = { ...placeJson(place), typ: "device-add", device: deviceJson(device) };
-  const accepted = await newDevice.sign(deviceCounterInput(await sha256(encoder.encode(canonicalJson(payload)))));
+  const accepted = await newDevice.sign(
+    deviceCounterInput(await sha256(encoder.encode(canonicalJson(payload)))),
+  );
   return await signRecord({ ...payload, counter: toBase64Url(accepted) }, by.device, by.signer);
 }
 
@@ -60,7 +62,11 @@ export async function revokeDeviceRecord(
   device: DeviceId,
   by: { readonly device: DeviceId; readonly signer: Signer },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return await signRecord({ ...placeJson(place), typ: "device-revoke", device }, by.device, by.signer);
+  return await signRecord(
+    { ...placeJson(place), typ: "device-revoke", device },
+    by.device,
+    by.signer,
+  );
 }
 
 function placeJson({ user, seq, prev, at }: ChainPlace) {
@@ -79,7 +85,11 @@ export function deviceJson(device: DeviceDescription): { readonly [key: string]:
   };
 }
 
-async function signRecord(payload: JsonValue, kid: DeviceId, signer: Signer): Promise<Uint8Array<ArrayBuffer>> {
+async function signRecord(
+  payload: JsonValue,
+  kid: DeviceId,
+  signer: Signer,
+): Promise<Uint8Array<ArrayBuffer>> {
   const header = canonicalJson({ alg: "EdDSA", kid, typ: recordType });
   const input = `${toBase64Url(encoder.encode(header))}.${toBase64Url(encoder.encode(canonicalJson(payload)))}`;
   const signature = await signer.sign(encoder.encode(input));

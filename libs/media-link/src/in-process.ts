@@ -40,7 +40,10 @@ class InProcessLink implements MediaLink {
     this.#stop.abort(unavailable());
   }
 
-  async *open(request: OpenRequest, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  async *open(
+    request: OpenRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const handler = this.#serving();
     const stopped = this.#stop.signal;
     const either = AbortSignal.any([signal, stopped]);
@@ -54,10 +57,14 @@ class InProcessLink implements MediaLink {
     }
     signal.throwIfAborted();
     if (stopped.aborted) throw stopped.reason;
-    if (received > request.length) throw new MediaLinkError("UNAVAILABLE", "more bytes came than were asked for");
+    if (received > request.length)
+      throw new MediaLinkError("UNAVAILABLE", "more bytes came than were asked for");
   }
 
-  async putPiece(request: PutPieceRequest, signal: AbortSignal): Promise<{ piecesDurable: number }> {
+  async putPiece(
+    request: PutPieceRequest,
+    signal: AbortSignal,
+  ): Promise<{ piecesDurable: number }> {
     const handler = this.#serving();
     signal.throwIfAborted();
     return await handler.putPiece({ ...request, data: request.data.slice() });

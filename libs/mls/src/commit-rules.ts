@@ -1,4 +1,11 @@
-import { type CiphersuiteImpl, type ClientState, makePskIndex, type ProposalWithSender, processPublicMessage, type PublicMessage } from "ts-mls";
+import {
+  type CiphersuiteImpl,
+  type ClientState,
+  makePskIndex,
+  type ProposalWithSender,
+  type PublicMessage,
+  processPublicMessage,
+} from "ts-mls";
 import { identityOf, type Judge } from "./leaf-identity.ts";
 import { guarded, MlsError } from "./mls-error.ts";
 import { decodeMessage, mlsBytesMax } from "./wire.ts";
@@ -29,7 +36,8 @@ export async function processCommit(
   if (content.contentType !== "commit") throw new MlsError("BAD_COMMIT", "not a commit");
   const epoch = state.groupContext.epoch;
   if (content.epoch < epoch) throw new MlsError("WRONG_EPOCH", "a commit of an epoch that is over");
-  if (content.epoch > epoch) throw new MlsError("FUTURE_EPOCH", "a commit of an epoch that has not begun here");
+  if (content.epoch > epoch)
+    throw new MlsError("FUTURE_EPOCH", "a commit of an epoch that has not begun here");
   checkPath(content.commit, expect, judge);
   checkSender(state, publicMessage, expect);
   let refused: MlsError | undefined;
@@ -40,7 +48,10 @@ export async function processCommit(
         checkProposals(state, incoming.proposals, expect, judge);
         return "accept";
       } catch (error) {
-        refused = error instanceof MlsError ? error : new MlsError("BAD_COMMIT", "a malformed proposal", { cause: error });
+        refused =
+          error instanceof MlsError
+            ? error
+            : new MlsError("BAD_COMMIT", "a malformed proposal", { cause: error });
         return "reject";
       }
     }),
@@ -61,7 +72,8 @@ function decodeCommit(bytes: Uint8Array) {
 /** A commit that removes or updates without new keys would let a removed member read on. */
 function checkPath(commit: Commit, { kind, committer }: CommitExpectation, judge: Judge): void {
   if (!commit.path) {
-    if (kind !== "add" && kind !== "policy") throw new MlsError("BAD_COMMIT", `a commit of kind ${kind} without new keys`);
+    if (kind !== "add" && kind !== "policy")
+      throw new MlsError("BAD_COMMIT", `a commit of kind ${kind} without new keys`);
     return;
   }
   const { credential, signaturePublicKey } = commit.path.leafNode;
@@ -71,13 +83,19 @@ function checkPath(commit: Commit, { kind, committer }: CommitExpectation, judge
   }
 }
 
-function checkSender(state: ClientState, message: PublicMessage, { kind, committer }: CommitExpectation): void {
+function checkSender(
+  state: ClientState,
+  message: PublicMessage,
+  { kind, committer }: CommitExpectation,
+): void {
   const { sender } = message.content;
   if (kind === "rejoin") {
-    if (sender.senderType !== "new_member_commit") throw new MlsError("BAD_COMMIT", "a rejoin is an external commit");
+    if (sender.senderType !== "new_member_commit")
+      throw new MlsError("BAD_COMMIT", "a rejoin is an external commit");
     return;
   }
-  if (sender.senderType !== "member") throw new MlsError("BAD_COMMIT", "only a rejoin is an external commit");
+  if (sender.senderType !== "member")
+    throw new MlsError("BAD_COMMIT", "only a rejoin is an external commit");
   const node = state.ratchetTree[2 * sender.leafIndex];
   if (node?.nodeType !== "leaf" || identityOf(node.leaf.credential).device !== committer) {
     throw new MlsError("BAD_COMMIT", "the commit is by another member than its envelope");
@@ -98,7 +116,8 @@ function checkProposals(
     if (proposal.proposalType === "add") {
       const { credential, signaturePublicKey } = proposal.add.keyPackage.leafNode;
       const identity = identityOf(credential);
-      if (!judge(identity, signaturePublicKey)) throw new MlsError("BAD_COMMIT", "it adds a device that is not certified");
+      if (!judge(identity, signaturePublicKey))
+        throw new MlsError("BAD_COMMIT", "it adds a device that is not certified");
       added.push(identity.device);
     }
     if (proposal.proposalType === "remove") {
@@ -108,8 +127,13 @@ function checkProposals(
     }
   }
   const { kind } = expect;
-  if (kind === "rejoin") return checkRejoin(kinds, removed, expect.committer);
-  const allowed = { add: "add", remove: "remove", policy: "group_context_extensions", update: "" }[kind];
+  if (kind === "rejoin") {
+    checkRejoin(kinds, removed, expect.committer);
+    return;
+  }
+  const allowed = { add: "add", remove: "remove", policy: "group_context_extensions", update: "" }[
+    kind
+  ];
   const only = kind === "update" ? kinds.size === 0 : kinds.size === 1 && kinds.has(allowed);
   if (!only || (kind === "policy" && proposals.length !== 1)) {
     throw new MlsError("BAD_COMMIT", "it makes another kind of change than its envelope says");
@@ -120,7 +144,11 @@ function checkProposals(
 }
 
 /** An external commit may only bring its own device (back) in. */
-function checkRejoin(kinds: ReadonlySet<string>, removed: readonly string[], committer: string): void {
+function checkRejoin(
+  kinds: ReadonlySet<string>,
+  removed: readonly string[],
+  committer: string,
+): void {
   const strange = [...kinds].some((kind) => kind !== "external_init" && kind !== "remove");
   if (strange || removed.some((device) => device !== committer)) {
     throw new MlsError("BAD_COMMIT", "a rejoin that changes something else");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { MlsError } from "./index.ts";
 import { people, suites } from "../test/people.ts";
+import { MlsError } from "./index.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (value: string) => new TextEncoder().encode(value);
@@ -25,9 +25,16 @@ for (const suite of suites) {
     expect(text((await carol.group.open(before.sealed)).plaintext)).toBe("with carol");
 
     const staged = await alice.group.stageRemove([carol.identity.device]);
-    const expectation = { kind: "remove", committer: alice.identity.device, added: [], removed: [carol.identity.device] } as const;
+    const expectation = {
+      kind: "remove",
+      committer: alice.identity.device,
+      added: [],
+      removed: [carol.identity.device],
+    } as const;
     await bob.group.process(staged.commit, { expect: expectation, judge: cast.judge });
-    await expect(carol.group.process(staged.commit, { expect: expectation, judge: cast.judge })).resolves.toEqual({ outcome: "removed" });
+    await expect(
+      carol.group.process(staged.commit, { expect: expectation, judge: cast.judge }),
+    ).resolves.toEqual({ outcome: "removed" });
     await alice.group.confirm(staged.serialise());
     const after = await alice.group.seal(bytes("without carol"), aad);
 
@@ -45,11 +52,17 @@ for (const suite of suites) {
     const winning = await bob.group.stageUpdate();
     expect(alice.group.epoch).toBe(bob.group.epoch);
     const kept = winning.serialise();
-    await alice.group.process(winning.commit, { expect: { kind: "update", committer: bob.identity.device, added: [], removed: [] }, judge: cast.judge });
+    await alice.group.process(winning.commit, {
+      expect: { kind: "update", committer: bob.identity.device, added: [], removed: [] },
+      judge: cast.judge,
+    });
     await bob.group.confirm(kept);
     expect(alice.group.epochAuthenticator).toEqual(bob.group.epochAuthenticator);
     await expect(
-      bob.group.process(losing.commit, { expect: { kind: "update", committer: alice.identity.device, added: [], removed: [] }, judge: cast.judge }),
+      bob.group.process(losing.commit, {
+        expect: { kind: "update", committer: alice.identity.device, added: [], removed: [] },
+        judge: cast.judge,
+      }),
     ).rejects.toMatchObject({ code: "WRONG_EPOCH" });
   });
 
@@ -65,8 +78,14 @@ for (const suite of suites) {
       resync: true,
       judge: cast.judge,
     });
-    const expectation = { kind: "rejoin", committer: identity.device, added: [identity.device], removed: [] } as const;
-    for (const { group } of [alice, bob]) await group.process(back.commit, { expect: expectation, judge: cast.judge });
+    const expectation = {
+      kind: "rejoin",
+      committer: identity.device,
+      added: [identity.device],
+      removed: [],
+    } as const;
+    for (const { group } of [alice, bob])
+      await group.process(back.commit, { expect: expectation, judge: cast.judge });
     const { sealed } = await back.group.seal(bytes("back"), aad);
     expect(text((await bob.group.open(sealed)).plaintext)).toBe("back");
     expect(back.group.members()).toHaveLength(3);
@@ -94,11 +113,18 @@ test("a commit that does something else than its envelope says is refused and ch
   const lies = [
     { kind: "update", committer: alice.identity.device, added: [], removed: [] },
     { kind: "remove", committer: alice.identity.device, added: [], removed: [bob.identity.device] },
-    { kind: "remove", committer: carol.identity.device, added: [], removed: [carol.identity.device] },
+    {
+      kind: "remove",
+      committer: carol.identity.device,
+      added: [],
+      removed: [carol.identity.device],
+    },
     { kind: "add", committer: alice.identity.device, added: [carol.identity.device], removed: [] },
   ] as const;
   for (const expectation of lies) {
-    await expect(bob.group.process(staged.commit, { expect: expectation, judge: cast.judge })).rejects.toMatchObject({ code: "BAD_COMMIT" });
+    await expect(
+      bob.group.process(staged.commit, { expect: expectation, judge: cast.judge }),
+    ).rejects.toMatchObject({ code: "BAD_COMMIT" });
     expect(bob.group.epochAuthenticator).toEqual(authenticator);
   }
 });
@@ -109,9 +135,16 @@ test("a device that the directory does not certify is not added by anybody", asy
   const mallory = cast.person("mallory");
   const made = await mallory.mls.generateKeyPackage({ ...mallory, lastResort: false });
   const staged = await alice.group.stageAdd([made.keyPackage], () => true);
-  const expectation = { kind: "add", committer: alice.identity.device, added: [mallory.identity.device], removed: [] } as const;
+  const expectation = {
+    kind: "add",
+    committer: alice.identity.device,
+    added: [mallory.identity.device],
+    removed: [],
+  } as const;
   const judge = (leaf: { device: string }) => leaf.device !== mallory.identity.device;
-  await expect(bob.group.process(staged.commit, { expect: expectation, judge })).rejects.toMatchObject({ code: "BAD_COMMIT" });
+  await expect(
+    bob.group.process(staged.commit, { expect: expectation, judge }),
+  ).rejects.toMatchObject({ code: "BAD_COMMIT" });
 });
 
 test("bytes that are no message give a typed error and leave the group as it was", async () => {
@@ -124,7 +157,8 @@ test("bytes that are no message give a typed error and leave the group as it was
     changed[at] = (changed[at] ?? 0) ^ 0x41;
     broken.push(changed);
   }
-  for (const candidate of broken) await expect(bob.group.open(candidate)).rejects.toBeInstanceOf(MlsError);
+  for (const candidate of broken)
+    await expect(bob.group.open(candidate)).rejects.toBeInstanceOf(MlsError);
   expect(text((await bob.group.open(sealed)).plaintext)).toBe("hello");
 });
 
@@ -143,4 +177,3 @@ test("the patch of the library is applied: a tree with merged and unmerged leave
   const library = readFileSync(fileURLToPath(import.meta.resolve("ts-mls/clientState.js")), "utf8");
   expect(library).toContain("dpNode.parent.unmergedLeaves.includes(unmergedLeaf)");
 });
-

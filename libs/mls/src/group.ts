@@ -88,7 +88,10 @@ export class Group {
   /** The room's policy, as in the group context. Empty where there is none. */
   get policy(): Uint8Array {
     const { extensions } = this.#state.groupContext;
-    return extensions.find(({ extensionType }) => extensionType === policyExtension)?.extensionData ?? new Uint8Array();
+    return (
+      extensions.find(({ extensionType }) => extensionType === policyExtension)?.extensionData ??
+      new Uint8Array()
+    );
   }
 
   /** The generation that the next sealed message takes. */
@@ -113,8 +116,12 @@ export class Group {
 
   /** Makes a commit that adds devices by their KeyPackages. */
   async stageAdd(keyPackages: readonly Uint8Array[], judge: Judge): Promise<PendingCommit> {
-    const packages = await Promise.all(keyPackages.map((bytes) => decodeVerified(this.#suite, this.#cs, bytes)));
-    const proposals = packages.map((keyPackage): Proposal => ({ proposalType: "add", add: { keyPackage } }));
+    const packages = await Promise.all(
+      keyPackages.map((bytes) => decodeVerified(this.#suite, this.#cs, bytes)),
+    );
+    const proposals = packages.map(
+      (keyPackage): Proposal => ({ proposalType: "add", add: { keyPackage } }),
+    );
     return await this.#stage(proposals, judge);
   }
 
@@ -136,7 +143,9 @@ export class Group {
   /** Makes a commit that replaces the room's policy, and nothing else. */
   async stagePolicy(policy: Uint8Array): Promise<PendingCommit> {
     const extensions = [{ extensionType: policyExtension, extensionData: policy }];
-    return await this.#stage([{ proposalType: "group_context_extensions", groupContextExtensions: { extensions } }]);
+    return await this.#stage([
+      { proposalType: "group_context_extensions", groupContextExtensions: { extensions } },
+    ]);
   }
 
   /** Merges a staged commit that has won. Rejects with `MlsError` BROKEN_STATE. */
@@ -152,9 +161,18 @@ export class Group {
    * Applies another device's commit where it does what its envelope says. Rejects with `MlsError`
    * (BAD_COMMIT, BAD_MESSAGE, WRONG_EPOCH, FUTURE_EPOCH), the group unchanged.
    */
-  async process(commit: Uint8Array, options: { expect: CommitExpectation; judge: Judge }): Promise<ProcessOutcome> {
+  async process(
+    commit: Uint8Array,
+    options: { expect: CommitExpectation; judge: Judge },
+  ): Promise<ProcessOutcome> {
     const state = { ...this.#state, clientConfig: safeConfig(options.judge) };
-    const { newState, consumed } = await processCommit(state, commit, options.expect, options.judge, this.#cs);
+    const { newState, consumed } = await processCommit(
+      state,
+      commit,
+      options.expect,
+      options.judge,
+      this.#cs,
+    );
     if (newState.groupActiveState.kind === "removedFromGroup") return { outcome: "removed" };
     const authenticator = newState.keySchedule.epochAuthenticator;
     if (sameBytes(authenticator, this.epochAuthenticator)) {
@@ -168,12 +186,18 @@ export class Group {
   /** Seals a message to the group as it is now. `aad` is authenticated, not hidden. */
   async seal(plaintext: Uint8Array, aad: Uint8Array): Promise<SealedMessage> {
     const generation = this.nextGeneration;
-    const sealed = await guarded("REMOVED", () => createApplicationMessage(this.#state, plaintext, this.#cs, aad));
+    const sealed = await guarded("REMOVED", () =>
+      createApplicationMessage(this.#state, plaintext, this.#cs, aad),
+    );
     this.#state = sealed.newState;
     for (const secret of sealed.consumed) zeroOutUint8Array(secret);
     const { privateMessage } = sealed;
     return {
-      sealed: encodeMessage({ version: "mls10", wireformat: "mls_private_message", privateMessage }),
+      sealed: encodeMessage({
+        version: "mls10",
+        wireformat: "mls_private_message",
+        privateMessage,
+      }),
       epoch: this.epoch,
       generation,
     };
@@ -194,16 +218,28 @@ export class Group {
   async resumeAt(generation: number): Promise<void> {
     const ratchet = this.#ownRatchet();
     if (ratchet.application.generation >= generation) return;
-    const far = { ...this.#state.clientConfig.keyRetentionConfig, maximumForwardRatchetSteps: 1_000_000 };
+    const far = {
+      ...this.#state.clientConfig.keyRetentionConfig,
+      maximumForwardRatchetSteps: 1_000_000,
+    };
     const [moved] = await ratchetUntil(ratchet.application, generation, far, this.#cs.kdf);
     const secretTree = [...this.#state.secretTree];
-    secretTree[2 * this.#state.privatePath.leafIndex] = { ...ratchet, application: { ...moved, unusedGenerations: {} } };
+    secretTree[2 * this.#state.privatePath.leafIndex] = {
+      ...ratchet,
+      application: { ...moved, unusedGenerations: {} },
+    };
     this.#state = { ...this.#state, secretTree };
   }
 
   /** A secret that everybody in this epoch can derive, and nobody else (RFC 9420 section 8.5). */
   async exporter(label: string, context: Uint8Array, length: number): Promise<Uint8Array> {
-    return await mlsExporter(this.#state.keySchedule.exporterSecret, label, context, length, this.#cs);
+    return await mlsExporter(
+      this.#state.keySchedule.exporterSecret,
+      label,
+      context,
+      length,
+      this.#cs,
+    );
   }
 
   /** The whole state, for `Mls.restore`. Secret. */
@@ -214,7 +250,10 @@ export class Group {
   async #stage(proposals: Proposal[], judge: Judge = () => true): Promise<PendingCommit> {
     const state = { ...this.#state, clientConfig: safeConfig(judge) };
     const made = await guarded("BAD_COMMIT", () =>
-      createCommit({ state, cipherSuite: this.#cs }, { extraProposals: proposals, wireAsPublicMessage: true }),
+      createCommit(
+        { state, cipherSuite: this.#cs },
+        { extraProposals: proposals, wireAsPublicMessage: true },
+      ),
     );
     const { newState, welcome } = made;
     return {

@@ -1,5 +1,11 @@
 export type { CommitExpectation } from "./commit-rules.ts";
-export { Group, type Member, type PendingCommit, type ProcessOutcome, type SealedMessage } from "./group.ts";
+export {
+  Group,
+  type Member,
+  type PendingCommit,
+  type ProcessOutcome,
+  type SealedMessage,
+} from "./group.ts";
 export type { GeneratedKeyPackage, KeyPackageInput, ReadKeyPackage } from "./key-packages.ts";
 export type { Judge, LeafIdentity, SignatureKey } from "./leaf-identity.ts";
 export { createMls, Mls, type MlsOptions } from "./mls.ts";

@@ -1,4 +1,9 @@
-import { type CiphersuiteImpl, generateKeyPackageWithKey, type KeyPackage, type PrivateKeyPackage } from "ts-mls";
+import {
+  type CiphersuiteImpl,
+  generateKeyPackageWithKey,
+  type KeyPackage,
+  type PrivateKeyPackage,
+} from "ts-mls";
 import { makeKeyPackageRef, verifyKeyPackage } from "ts-mls/keyPackage.js";
 import { credentialOf, identityOf, type LeafIdentity, type SignatureKey } from "./leaf-identity.ts";
 import { guarded, MlsError } from "./mls-error.ts";
@@ -50,18 +55,33 @@ export async function generate(
     credentialOf(input.identity),
     capabilitiesOf(suite),
     { notBefore: BigInt(now - daySeconds), notAfter: BigInt(now + lifetimeSeconds) },
-    input.lastResort ? [{ extensionType: lastResortExtension, extensionData: new Uint8Array() }] : [],
+    input.lastResort
+      ? [{ extensionType: lastResortExtension, extensionData: new Uint8Array() }]
+      : [],
     { signKey: input.signatureKey.privateKey, publicKey: input.signatureKey.publicKey },
     cs,
   );
-  const keyPackage = encodeMessage({ version: "mls10", wireformat: "mls_key_package", keyPackage: publicPackage });
+  const keyPackage = encodeMessage({
+    version: "mls10",
+    wireformat: "mls_key_package",
+    keyPackage: publicPackage,
+  });
   const { initPrivateKey, hpkePrivateKey } = privatePackage;
-  const secret = pack(secretVersion, [Uint8Array.of(input.lastResort ? 1 : 0), keyPackage, initPrivateKey, hpkePrivateKey]);
+  const secret = pack(secretVersion, [
+    Uint8Array.of(input.lastResort ? 1 : 0),
+    keyPackage,
+    initPrivateKey,
+    hpkePrivateKey,
+  ]);
   return { keyPackage, secret, ref: await makeKeyPackageRef(publicPackage, cs.hash) };
 }
 
 /** Decodes and verifies a KeyPackage: suite, signature, credential. Rejects with `MlsError`. */
-export async function read(suite: SuiteName, cs: CiphersuiteImpl, bytes: Uint8Array): Promise<ReadKeyPackage> {
+export async function read(
+  suite: SuiteName,
+  cs: CiphersuiteImpl,
+  bytes: Uint8Array,
+): Promise<ReadKeyPackage> {
   const decoded = await decodeVerified(suite, cs, bytes);
   const { leafNode, extensions } = decoded;
   return {
@@ -75,7 +95,11 @@ export async function read(suite: SuiteName, cs: CiphersuiteImpl, bytes: Uint8Ar
 }
 
 /** The library's form of a KeyPackage that was verified. */
-export async function decodeVerified(suite: SuiteName, cs: CiphersuiteImpl, bytes: Uint8Array): Promise<KeyPackage> {
+export async function decodeVerified(
+  suite: SuiteName,
+  cs: CiphersuiteImpl,
+  bytes: Uint8Array,
+): Promise<KeyPackage> {
   const { keyPackage } = decodeMessage(bytes, "mls_key_package", keyPackageBytesMax);
   if (keyPackage.cipherSuite !== ciphersuiteName(suite)) {
     throw new MlsError("BAD_MESSAGE", "a KeyPackage of another cipher suite");

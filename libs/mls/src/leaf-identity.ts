@@ -50,6 +50,7 @@ function toHex(bytes: Uint8Array): string {
 }
 
 function fromHex(text: string, length: number): Uint8Array {
-  if (text.length !== 2 * length || !/^[0-9a-f]*$/.test(text)) throw new RangeError(`not ${length} bytes of hex`);
+  if (text.length !== 2 * length || !/^[0-9a-f]*$/.test(text))
+    throw new RangeError(`not ${length} bytes of hex`);
   return Uint8Array.from({ length }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }

@@ -27,11 +27,16 @@ export class MlsError extends Error {
 }
 
 /** Runs `task`; whatever the library throws becomes an `MlsError` with `code`. */
-export async function guarded<Result>(code: MlsErrorCode, task: () => Promise<Result> | Result): Promise<Result> {
+export async function guarded<Result>(
+  code: MlsErrorCode,
+  task: () => Promise<Result> | Result,
+): Promise<Result> {
   try {
     return await task();
   } catch (cause) {
     if (cause instanceof MlsError) throw cause;
-    throw new MlsError(code, cause instanceof Error ? cause.message : "the MLS library refused", { cause });
+    throw new MlsError(code, cause instanceof Error ? cause.message : "the MLS library refused", {
+      cause,
+    });
   }
 }

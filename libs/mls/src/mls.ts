@@ -1,4 +1,11 @@
-import { type CiphersuiteImpl, createGroup, type CryptoProvider, joinGroup, joinGroupExternal, makePskIndex } from "ts-mls";
+import {
+  type CiphersuiteImpl,
+  type CryptoProvider,
+  createGroup,
+  joinGroup,
+  joinGroupExternal,
+  makePskIndex,
+} from "ts-mls";
 import { decodeState, Group } from "./group.ts";
 import {
   type GeneratedKeyPackage,
@@ -52,7 +59,14 @@ export class Mls {
     const cs = await this.#cs;
     const { keyPackage, privateKeys } = await this.#ownPackage(input);
     const extensions = [{ extensionType: policyExtension, extensionData: input.policy }];
-    const state = await createGroup(input.room, keyPackage, privateKeys, extensions, cs, safeConfig(() => true));
+    const state = await createGroup(
+      input.room,
+      keyPackage,
+      privateKeys,
+      extensions,
+      cs,
+      safeConfig(() => true),
+    );
     return new Group(this.#options.suite, cs, state);
   }
 
@@ -63,7 +77,9 @@ export class Mls {
 
   /** References of the KeyPackages that a Welcome is for. Throws `MlsError` BAD_MESSAGE. */
   welcomeRefs(welcome: Uint8Array): Uint8Array[] {
-    return decodeMessage(welcome, "mls_welcome", mlsBytesMax.handshake).welcome.secrets.map(({ newMember }) => newMember);
+    return decodeMessage(welcome, "mls_welcome", mlsBytesMax.handshake).welcome.secrets.map(
+      ({ newMember }) => newMember,
+    );
   }
 
   /** True where the secret is of a package that may be used again. */
@@ -87,7 +103,16 @@ export class Mls {
     const { keyPackage, privateKeys } = openSecret(input.secret, input.signatureKey.privateKey);
     const tree = decodeTree(input.tree);
     const state = await guarded("BAD_MESSAGE", () =>
-      joinGroup(welcome, keyPackage, privateKeys, makePskIndex(undefined, {}), cs, tree, undefined, safeConfig(input.judge)),
+      joinGroup(
+        welcome,
+        keyPackage,
+        privateKeys,
+        makePskIndex(undefined, {}),
+        cs,
+        tree,
+        undefined,
+        safeConfig(input.judge),
+      ),
     );
     return new Group(this.#options.suite, cs, state);
   }
@@ -103,13 +128,25 @@ export class Mls {
     readonly signatureKey: SignatureKey;
     readonly resync: boolean;
     readonly judge: Judge;
-  }): Promise<{ readonly commit: Uint8Array; readonly groupInfo: Uint8Array; readonly group: Group }> {
+  }): Promise<{
+    readonly commit: Uint8Array;
+    readonly groupInfo: Uint8Array;
+    readonly group: Group;
+  }> {
     const cs = await this.#cs;
     const { groupInfo } = decodeMessage(input.groupInfo, "mls_group_info", mlsBytesMax.handshake);
     const tree = decodeTree(input.tree);
     const { keyPackage, privateKeys } = await this.#ownPackage(input);
     const joined = await guarded("BAD_MESSAGE", () =>
-      joinGroupExternal(groupInfo, keyPackage, privateKeys, input.resync, cs, tree, safeConfig(input.judge)),
+      joinGroupExternal(
+        groupInfo,
+        keyPackage,
+        privateKeys,
+        input.resync,
+        cs,
+        tree,
+        safeConfig(input.judge),
+      ),
     );
     const { publicMessage, newState } = joined;
     const group = new Group(this.#options.suite, cs, newState);
@@ -120,7 +157,10 @@ export class Mls {
     };
   }
 
-  async #ownPackage(input: { readonly identity: LeafIdentity; readonly signatureKey: SignatureKey }) {
+  async #ownPackage(input: {
+    readonly identity: LeafIdentity;
+    readonly signatureKey: SignatureKey;
+  }) {
     const { identity, signatureKey } = input;
     const own = await this.generateKeyPackage({ identity, signatureKey, lastResort: false });
     return openSecret(own.secret, signatureKey.privateKey);

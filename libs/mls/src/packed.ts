@@ -28,6 +28,7 @@ export function unpack(bytes: Uint8Array, version: number, count: number): Uint8
     parts.push(bytes.slice(at + 4, at + 4 + length));
     at += 4 + length;
   }
-  if (at !== bytes.length || parts.length !== count) throw new MlsError("BROKEN_STATE", "stored MLS state is cut off");
+  if (at !== bytes.length || parts.length !== count)
+    throw new MlsError("BROKEN_STATE", "stored MLS state is cut off");
   return parts;
 }

@@ -14,7 +14,11 @@ export const lastResortExtension = 0xf0a1;
  */
 export function safeConfig(judge: Judge): ClientConfig {
   return {
-    keyRetentionConfig: { retainKeysForGenerations: 256, retainKeysForEpochs: 3, maximumForwardRatchetSteps: 2000 },
+    keyRetentionConfig: {
+      retainKeysForGenerations: 256,
+      retainKeysForEpochs: 3,
+      maximumForwardRatchetSteps: 2000,
+    },
     lifetimeConfig: { ...defaultLifetimeConfig, validateLifetimeOnReceive: false },
     keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,
     paddingConfig: { kind: "padUntilLength", padUntilLength: 256 },

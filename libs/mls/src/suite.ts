@@ -1,4 +1,10 @@
-import { type CiphersuiteImpl, type CiphersuiteName, type CryptoProvider, getCiphersuiteFromName, getCiphersuiteImpl } from "ts-mls";
+import {
+  type CiphersuiteImpl,
+  type CiphersuiteName,
+  type CryptoProvider,
+  getCiphersuiteFromName,
+  getCiphersuiteImpl,
+} from "ts-mls";
 
 /** `x-wing` is hybrid post-quantum and the default; `classical` is suite 1 of RFC 9420. */
 export type SuiteName = "x-wing" | "classical";
@@ -14,6 +20,9 @@ export function ciphersuiteName(suite: SuiteName): CiphersuiteName {
 }
 
 /** The suite's algorithms, by the platform or by `provider`. */
-export async function loadSuite(suite: SuiteName, provider?: CryptoProvider): Promise<CiphersuiteImpl> {
+export async function loadSuite(
+  suite: SuiteName,
+  provider?: CryptoProvider,
+): Promise<CiphersuiteImpl> {
   return await getCiphersuiteImpl(getCiphersuiteFromName(names[suite]), provider);
 }

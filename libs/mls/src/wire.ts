@@ -3,7 +3,11 @@ import { decodeRatchetTree, encodeRatchetTree } from "ts-mls/ratchetTree.js";
 import { MlsError } from "./mls-error.ts";
 
 /** The largest message of each kind that is looked at at all. */
-export const mlsBytesMax = { message: 256 * 1024, handshake: 4 * 1024 * 1024, tree: 16 * 1024 * 1024 } as const;
+export const mlsBytesMax = {
+  message: 256 * 1024,
+  handshake: 4 * 1024 * 1024,
+  tree: 16 * 1024 * 1024,
+} as const;
 
 type Wireformat = MLSMessage["wireformat"];
 type MessageOf<Kind extends Wireformat> = Extract<MLSMessage, { wireformat: Kind }>;
@@ -18,7 +22,8 @@ export function decodeMessage<Kind extends Wireformat>(
   bytesMax: number,
 ): MessageOf<Kind> {
   const message = decodeWhole(bytes, bytesMax, (input) => decodeMlsMessage(input, 0));
-  if (message.wireformat !== kind) throw new MlsError("BAD_MESSAGE", `not a message of kind ${kind}`);
+  if (message.wireformat !== kind)
+    throw new MlsError("BAD_MESSAGE", `not a message of kind ${kind}`);
   return message as MessageOf<Kind>;
 }
 
@@ -41,13 +46,15 @@ export function decodeWhole<Value>(
   bytesMax: number,
   decode: (input: Uint8Array) => [Value, number] | undefined,
 ): Value {
-  if (bytes.length > bytesMax) throw new MlsError("TOO_LARGE", `${bytes.length} bytes; at most ${bytesMax} are read`);
+  if (bytes.length > bytesMax)
+    throw new MlsError("TOO_LARGE", `${bytes.length} bytes; at most ${bytesMax} are read`);
   let decoded: [Value, number] | undefined;
   try {
     decoded = decode(bytes);
   } catch (cause) {
     throw new MlsError("BAD_MESSAGE", "bytes that cannot be read", { cause });
   }
-  if (!decoded || decoded[1] !== bytes.length) throw new MlsError("BAD_MESSAGE", "bytes that are not one whole message");
+  if (!decoded || decoded[1] !== bytes.length)
+    throw new MlsError("BAD_MESSAGE", "bytes that are not one whole message");
   return decoded[0];
 }

@@ -1,4 +1,12 @@
-import { createMls, type Group, type Judge, type LeafIdentity, type Mls, type SignatureKey, type SuiteName } from "../src/index.ts";
+import {
+  createMls,
+  type Group,
+  type Judge,
+  type LeafIdentity,
+  type Mls,
+  type SignatureKey,
+  type SuiteName,
+} from "../src/index.ts";
 
 export const suites: readonly SuiteName[] = ["classical", "x-wing"];
 
@@ -22,7 +30,10 @@ export interface Cast {
 
 /** A key pair as a device has it. */
 export async function signatureKey(): Promise<SignatureKey> {
-  const pair = (await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"])) as CryptoKeyPair;
+  const pair = (await crypto.subtle.generateKey("Ed25519", true, [
+    "sign",
+    "verify",
+  ])) as CryptoKeyPair;
   const jwk = await crypto.subtle.exportKey("jwk", pair.privateKey);
   const decode = (value = "") => Uint8Array.from(Buffer.from(value, "base64url"));
   return { publicKey: decode(jwk.x), privateKey: decode(jwk.d) };
@@ -31,10 +42,18 @@ export async function signatureKey(): Promise<SignatureKey> {
 type CryptoKeyPair = { readonly privateKey: Parameters<typeof crypto.subtle.exportKey>[1] };
 
 /** Somebody with one device, whose keys `known` certifies. */
-export async function person(suite: SuiteName, name: string, known: Map<string, Uint8Array>): Promise<Person> {
+export async function person(
+  suite: SuiteName,
+  name: string,
+  known: Map<string, Uint8Array>,
+): Promise<Person> {
   const key = await signatureKey();
   const random = () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex");
-  const identity = { user: random(), device: random(), recordHash: crypto.getRandomValues(new Uint8Array(32)) };
+  const identity = {
+    user: random(),
+    device: random(),
+    recordHash: crypto.getRandomValues(new Uint8Array(32)),
+  };
   known.set(identity.device, key.publicKey);
   return { name, mls: createMls({ suite, now: Date.now }), identity, signatureKey: key };
 }
@@ -44,11 +63,20 @@ export function judgeOf(known: ReadonlyMap<string, Uint8Array>): Judge {
 }
 
 /** Lets `newcomer` into the groups of `members` by a commit of the first one. */
-export async function letIn(members: readonly Member[], newcomer: Person, judge: Judge): Promise<Member> {
+export async function letIn(
+  members: readonly Member[],
+  newcomer: Person,
+  judge: Judge,
+): Promise<Member> {
   const [first, ...others] = members as [Member, ...Member[]];
   const made = await newcomer.mls.generateKeyPackage({ ...newcomer, lastResort: false });
   const staged = await first.group.stageAdd([made.keyPackage], judge);
-  const expect = { kind: "add", committer: first.identity.device, added: [newcomer.identity.device], removed: [] } as const;
+  const expect = {
+    kind: "add",
+    committer: first.identity.device,
+    added: [newcomer.identity.device],
+    removed: [],
+  } as const;
   for (const { group } of others) await group.process(staged.commit, { expect, judge });
   await first.group.confirm(staged.serialise());
   const group = await newcomer.mls.joinFromWelcome({
@@ -63,7 +91,11 @@ export async function letIn(members: readonly Member[], newcomer: Person, judge:
 
 /** A group with one member. */
 export async function founded(founder: Person): Promise<Member> {
-  const group = await founder.mls.createGroup({ ...founder, room: crypto.getRandomValues(new Uint8Array(16)), policy: new Uint8Array([1]) });
+  const group = await founder.mls.createGroup({
+    ...founder,
+    room: crypto.getRandomValues(new Uint8Array(16)),
+    policy: new Uint8Array([1]),
+  });
   return { ...founder, group };
 }
 

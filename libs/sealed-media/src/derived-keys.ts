@@ -25,7 +25,11 @@ export async function deriveKeys(
   const first = await crypto.hmacSha512(inputKey, join(info, Uint8Array.of(1)));
   const second = await crypto.hmacSha512(inputKey, join(first, info, Uint8Array.of(2)));
   const output = join(first, second);
-  return { key: output.slice(0, 32), baseNonce: output.slice(32, 44), commitment: output.slice(44, 76) };
+  return {
+    key: output.slice(0, 32),
+    baseNonce: output.slice(32, 44),
+    commitment: output.slice(44, 76),
+  };
 }
 
 /** The nonce of chunk `index`: the base nonce XORed with the number, big-endian. */

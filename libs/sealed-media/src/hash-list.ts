@@ -4,7 +4,10 @@ import type { SealCrypto } from "./seal-crypto.ts";
 const hashBytes = 32;
 
 /** Merkle root (RFC 9162 section 2.1) over the SHA-256 of every block. */
-export async function rootOf(hashes: readonly Uint8Array[], crypto: SealCrypto): Promise<Uint8Array> {
+export async function rootOf(
+  hashes: readonly Uint8Array[],
+  crypto: SealCrypto,
+): Promise<Uint8Array> {
   if (hashes.length === 0) return await crypto.sha256(new Uint8Array());
   let level = await Promise.all(hashes.map((hash) => crypto.sha256(join(Uint8Array.of(0), hash))));
   while (level.length > 1) {
@@ -27,5 +30,7 @@ export function encodeHashList(hashes: readonly Uint8Array[]): Uint8Array<ArrayB
 /** The hashes of `encodeHashList`; `undefined` where the length does not fit. */
 export function decodeHashList(bytes: Uint8Array): Uint8Array[] | undefined {
   if (bytes.length % hashBytes !== 0) return undefined;
-  return Array.from({ length: bytes.length / hashBytes }, (_, i) => bytes.slice(i * hashBytes, (i + 1) * hashBytes));
+  return Array.from({ length: bytes.length / hashBytes }, (_, i) =>
+    bytes.slice(i * hashBytes, (i + 1) * hashBytes),
+  );
 }

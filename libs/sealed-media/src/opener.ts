@@ -2,7 +2,14 @@ import { chunkNonce, type DerivedKeys, deriveKeys, join } from "./derived-keys.t
 import { rootOf } from "./hash-list.ts";
 import { type ChunkCipher, type SealCrypto, webSealCrypto } from "./seal-crypto.ts";
 import { SealedMediaError } from "./sealed-media-error.ts";
-import { blockBytes, blockCount, chunkBytes, headerBytes, plainLength, sealedChunkBytes } from "./sizes.ts";
+import {
+  blockBytes,
+  blockCount,
+  chunkBytes,
+  headerBytes,
+  plainLength,
+  sealedChunkBytes,
+} from "./sizes.ts";
 
 /** What the sender signed of an object. */
 export interface SealedObject {
@@ -31,7 +38,12 @@ export class Opener {
   readonly #cipher: ChunkCipher;
   readonly #keys: DerivedKeys;
 
-  private constructor(object: SealedObject, crypto: SealCrypto, keys: DerivedKeys, cipher: ChunkCipher) {
+  private constructor(
+    object: SealedObject,
+    crypto: SealCrypto,
+    keys: DerivedKeys,
+    cipher: ChunkCipher,
+  ) {
     this.#object = object;
     this.#crypto = crypto;
     this.#keys = keys;
@@ -46,11 +58,17 @@ export class Opener {
     const cipher = await crypto.chunkCipher(keys.key);
     const opener = new Opener(object, crypto, keys, cipher);
     if (!same(keys.commitment, object.commitment)) {
-      throw new SealedMediaError("WRONG_KEY", "the key is not the one that the object was sealed with");
+      throw new SealedMediaError(
+        "WRONG_KEY",
+        "the key is not the one that the object was sealed with",
+      );
     }
     const whole = object.hashes.length === blockCount(object.sealedBytes);
     if (!whole || !same(await rootOf(object.hashes, crypto), object.root)) {
-      throw new SealedMediaError("ALTERED", "the list of hashes is not the one that the sender signed");
+      throw new SealedMediaError(
+        "ALTERED",
+        "the list of hashes is not the one that the sender signed",
+      );
     }
     return opener;
   }
@@ -59,7 +77,11 @@ export class Opener {
    * Plaintext from `start` to `end` (exclusive), in order. Rejects with `SealedMediaError` ALTERED,
    * TRUNCATED, BAD_RANGE; what was given before is good.
    */
-  async *read(start: number, end: number, fetch: FetchSealed): AsyncGenerator<Uint8Array, void, undefined> {
+  async *read(
+    start: number,
+    end: number,
+    fetch: FetchSealed,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     if (!(0 <= start && start <= end && end <= this.plainBytes)) {
       throw new SealedMediaError("BAD_RANGE", `bytes ${start} to ${end} of ${this.plainBytes}`);
     }
@@ -105,7 +127,8 @@ export class Opener {
     let filled = 0;
     for await (const bytes of fetch(index * blockBytes, end - index * blockBytes)) {
       for (let at = 0; at < bytes.length; ) {
-        if (index * blockBytes >= end) throw new SealedMediaError("ALTERED", "more bytes came than there are");
+        if (index * blockBytes >= end)
+          throw new SealedMediaError("ALTERED", "more bytes came than there are");
         const taken = Math.min(bytes.length - at, block.length - filled);
         block.set(bytes.subarray(at, at + taken), filled);
         filled += taken;
@@ -118,7 +141,8 @@ export class Opener {
         filled = 0;
       }
     }
-    if (index * blockBytes < end) throw new SealedMediaError("TRUNCATED", "the object ended before it should");
+    if (index * blockBytes < end)
+      throw new SealedMediaError("TRUNCATED", "the object ended before it should");
   }
 
   async #verify(block: Uint8Array, index: number): Promise<void> {

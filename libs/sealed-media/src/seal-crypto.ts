@@ -25,7 +25,10 @@ export const webSealCrypto: SealCrypto = {
     return new Uint8Array(await crypto.subtle.digest("SHA-256", data as Bytes));
   },
   async chunkCipher(key) {
-    const imported = await crypto.subtle.importKey("raw", key as Bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+    const imported = await crypto.subtle.importKey("raw", key as Bytes, "AES-GCM", false, [
+      "encrypt",
+      "decrypt",
+    ]);
     return {
       async seal(nonce, plaintext) {
         const algorithm = { name: "AES-GCM", iv: nonce as Bytes };

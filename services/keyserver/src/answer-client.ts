@@ -13,7 +13,8 @@ import { submitRecord } from "./commands/submit-record.ts";
 /** Answers a request of a client that an edge handed on. Rejects with `SottoError`. */
 export async function answerClient(server: Keyserver, call: ServiceCall): Promise<Answer> {
   const body = call.request?.body;
-  if (!body?.case) throw new SottoError(ErrorCode.UNKNOWN_REQUEST, "that request is not known here");
+  if (!body?.case)
+    throw new SottoError(ErrorCode.UNKNOWN_REQUEST, "that request is not known here");
   server.events.command(body.case);
   if (body.case === "register") return await register(server, body.value);
   const caller = principalOf(call);

@@ -35,13 +35,21 @@ export async function certify(
   identityKey: Signer,
   { spkiSha256 }: CertifyRequest,
 ): Promise<MessageInitShape<typeof CertifyResponseSchema>> {
-  if (spkiSha256.length !== 32) throw new SottoError(ErrorCode.BAD_REQUEST, "a SHA-256 has 32 bytes");
+  if (spkiSha256.length !== 32)
+    throw new SottoError(ErrorCode.BAD_REQUEST, "a SHA-256 has 32 bytes");
   const notBeforeMs = server.clock.now() - certificateBackdatedMs;
   const notAfterMs = server.clock.now() + certificateValidMs;
-  const signature = await identityKey.sign(certificateInput({ spkiSha256, notBeforeMs, notAfterMs }));
+  const signature = await identityKey.sign(
+    certificateInput({ spkiSha256, notBeforeMs, notAfterMs }),
+  );
   return {
     serverKey: identityKey.publicKey,
-    proof: { spkiSha256, notBeforeMs: BigInt(notBeforeMs), notAfterMs: BigInt(notAfterMs), signature },
+    proof: {
+      spkiSha256,
+      notBeforeMs: BigInt(notBeforeMs),
+      notAfterMs: BigInt(notAfterMs),
+      signature,
+    },
   };
 }
 

@@ -20,7 +20,10 @@ export class CallBudget {
   take(pair: string): boolean {
     const now = this.#clock.monotonic();
     const known = this.#left.get(pair) ?? { tokens: this.#burst, at: now };
-    const tokens = Math.min(this.#burst, known.tokens + ((now - known.at) * this.#burst) / this.#perMs);
+    const tokens = Math.min(
+      this.#burst,
+      known.tokens + ((now - known.at) * this.#burst) / this.#perMs,
+    );
     this.#left.delete(pair);
     if (this.#left.size >= pairsMax) this.#left.delete(this.#left.keys().next().value as string);
     this.#left.set(pair, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now });

@@ -85,7 +85,9 @@ const recordRefusals: Readonly<Record<RecordError["code"], ErrorCode>> = {
 };
 
 function refusalOf(error: unknown): unknown {
-  return error instanceof RecordError ? new SottoError(recordRefusals[error.code], error.message) : error;
+  return error instanceof RecordError
+    ? new SottoError(recordRefusals[error.code], error.message)
+    : error;
 }
 
 function outcomeError(outcome: Extract<AppendOutcome, { ok: false }>): SottoError {
@@ -98,8 +100,14 @@ function outcomeError(outcome: Extract<AppendOutcome, { ok: false }>): SottoErro
     case "INVITE_UNKNOWN":
       return new SottoError(ErrorCode.INVITE_UNKNOWN, "this server does not know that invite");
     case "INVITE_EXPIRED":
-      return new SottoError(ErrorCode.INVITE_EXPIRED, "that invite has expired; ask for another one");
+      return new SottoError(
+        ErrorCode.INVITE_EXPIRED,
+        "that invite has expired; ask for another one",
+      );
     case "INVITE_USED":
-      return new SottoError(ErrorCode.INVITE_USED, "that invite was used already; ask for another one");
+      return new SottoError(
+        ErrorCode.INVITE_USED,
+        "that invite was used already; ask for another one",
+      );
   }
 }

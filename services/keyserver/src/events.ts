@@ -12,12 +12,26 @@ export class KeyserverEvents {
 
   constructor(logger: Logger, metrics: Metrics, gauges: { directorySize(): number }) {
     this.#logger = logger;
-    this.#commands = metrics.counter({ name: "commands_total", help: "Requests of clients, by kind.", labels: ["command"] });
-    this.#refused = metrics.counter({ name: "refusals_total", help: "Requests that were refused.", labels: ["code"] });
+    this.#commands = metrics.counter({
+      name: "commands_total",
+      help: "Requests of clients, by kind.",
+      labels: ["command"],
+    });
+    this.#refused = metrics.counter({
+      name: "refusals_total",
+      help: "Requests that were refused.",
+      labels: ["code"],
+    });
     this.#records = metrics.counter({ name: "records_total", help: "Identity records accepted." });
     this.#commits = metrics.counter({ name: "commits_total", help: "Handshake records accepted." });
-    this.#claimed = metrics.counter({ name: "key_packages_claimed_total", help: "KeyPackages handed out.", labels: ["kind"] });
-    metrics.gaugeOf({ name: "directory_records", help: "Records in the key directory." }, () => gauges.directorySize());
+    this.#claimed = metrics.counter({
+      name: "key_packages_claimed_total",
+      help: "KeyPackages handed out.",
+      labels: ["kind"],
+    });
+    metrics.gaugeOf({ name: "directory_records", help: "Records in the key directory." }, () =>
+      gauges.directorySize(),
+    );
   }
 
   command(name: string): void {

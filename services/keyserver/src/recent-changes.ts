@@ -26,7 +26,8 @@ export class RecentChanges {
   add(change: RosterChanged): void {
     if ((this.#newest.get(change.room) ?? 0) >= change.handshake) return;
     this.#newest.set(change.room, change.handshake);
-    if (this.#newest.size > keptChangesMax) this.#newest.delete(this.#newest.keys().next().value as RoomId);
+    if (this.#newest.size > keptChangesMax)
+      this.#newest.delete(this.#newest.keys().next().value as RoomId);
     this.#changes.push(change);
     if (this.#changes.length <= keptChangesMax) return;
     this.#changes.shift();

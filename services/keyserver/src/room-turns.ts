@@ -11,7 +11,8 @@ export class RoomTurns {
   /** Runs `task` in the room's turn. Rejects with `SottoError` BUSY where too many wait. */
   async run<Result>(room: RoomId, task: () => Promise<Result>): Promise<Result> {
     const turn = this.#rooms.get(room) ?? new Serial();
-    if (turn.size >= waitingCommitsMax) throw new SottoError(ErrorCode.BUSY, "the room has too many commits waiting");
+    if (turn.size >= waitingCommitsMax)
+      throw new SottoError(ErrorCode.BUSY, "the room has too many commits waiting");
     this.#rooms.set(room, turn);
     try {
       return await turn.run(task);

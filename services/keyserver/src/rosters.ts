@@ -53,7 +53,12 @@ export class Rosters {
       for (const record of page) {
         after = record.sequence;
         if (record.kind !== "h") continue;
-        roster = foldRoster(roster, decodeEnvelope(record.data), record.sequence, await sha256Hex(record.data));
+        roster = foldRoster(
+          roster,
+          decodeEnvelope(record.data),
+          record.sequence,
+          await sha256Hex(record.data),
+        );
       }
       if (page.length === 0 || after >= handshake) break;
     }
@@ -64,7 +69,12 @@ export class Rosters {
   /** Keeps a newer fold. */
   async put(roster: Roster): Promise<void> {
     const bytes = toBinary(RosterSchema, rosterToMessage(roster));
-    await this.#store.putRoster({ room: roster.room, foldedTo: roster.foldedTo, bytes, users: [...usersOf(roster)] });
+    await this.#store.putRoster({
+      room: roster.room,
+      foldedTo: roster.foldedTo,
+      bytes,
+      users: [...usersOf(roster)],
+    });
     this.#keep(roster);
   }
 
@@ -87,7 +97,8 @@ export class Rosters {
     const known = this.#cache.get(roster.room);
     if (known && known.foldedTo > roster.foldedTo) return known;
     this.#cache.delete(roster.room);
-    if (this.#cache.size >= cachedRostersMax) this.#cache.delete(this.#cache.keys().next().value as RoomId);
+    if (this.#cache.size >= cachedRostersMax)
+      this.#cache.delete(this.#cache.keys().next().value as RoomId);
     this.#cache.set(roster.room, roster);
     return roster;
   }

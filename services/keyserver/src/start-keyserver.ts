@@ -21,7 +21,14 @@ import {
   subjects,
 } from "@sotto/interservice";
 import type { Log } from "@sotto/log";
-import { limits, parseRoomId, parseUserId, ResponseSchema, SottoError, toSafeNumber } from "@sotto/protocol";
+import {
+  limits,
+  parseRoomId,
+  parseUserId,
+  ResponseSchema,
+  SottoError,
+  toSafeNumber,
+} from "@sotto/protocol";
 import { answerClient } from "./answer-client.ts";
 import { certify, confirm, device, rooms, roster } from "./answer-edges.ts";
 import { CallBudget } from "./call-budget.ts";
@@ -85,12 +92,60 @@ export async function startKeyserver(options: KeyserverOptions): Promise<Keyserv
   const onFailure = (error: unknown) => server.events.failed(error);
   await using starting = new AsyncDisposableStack();
   const calls = [
-    serve(bus, subjects.keyserverCommand, queue, ServiceCallSchema, ResponseSchema, (call) => client(server, call), { onFailure }),
-    serve(bus, subjects.keyserverCertify, queue, CertifyRequestSchema, CertifyResponseSchema, (call) => certify(server, identityKey, call), { onFailure }),
-    serve(bus, subjects.keyserverDevice, queue, DeviceRequestSchema, DeviceResponseSchema, (call) => device(server, call), { onFailure }),
-    serve(bus, subjects.keyserverRooms, queue, RoomsRequestSchema, RoomsResponseSchema, (call) => rooms(server, call), { onFailure }),
-    serve(bus, subjects.keyserverRoster, queue, RosterRequestSchema, RosterResponseSchema, (call) => roster(server, call), { onFailure }),
-    serve(bus, subjects.keyserverConfirm, queue, ConfirmRequestSchema, ConfirmResponseSchema, (call) => confirm(server, incarnation, call), { onFailure }),
+    serve(
+      bus,
+      subjects.keyserverCommand,
+      queue,
+      ServiceCallSchema,
+      ResponseSchema,
+      (call) => client(server, call),
+      { onFailure },
+    ),
+    serve(
+      bus,
+      subjects.keyserverCertify,
+      queue,
+      CertifyRequestSchema,
+      CertifyResponseSchema,
+      (call) => certify(server, identityKey, call),
+      { onFailure },
+    ),
+    serve(
+      bus,
+      subjects.keyserverDevice,
+      queue,
+      DeviceRequestSchema,
+      DeviceResponseSchema,
+      (call) => device(server, call),
+      { onFailure },
+    ),
+    serve(
+      bus,
+      subjects.keyserverRooms,
+      queue,
+      RoomsRequestSchema,
+      RoomsResponseSchema,
+      (call) => rooms(server, call),
+      { onFailure },
+    ),
+    serve(
+      bus,
+      subjects.keyserverRoster,
+      queue,
+      RosterRequestSchema,
+      RosterResponseSchema,
+      (call) => roster(server, call),
+      { onFailure },
+    ),
+    serve(
+      bus,
+      subjects.keyserverConfirm,
+      queue,
+      ConfirmRequestSchema,
+      ConfirmResponseSchema,
+      (call) => confirm(server, incarnation, call),
+      { onFailure },
+    ),
     // Changes that other replicas made.
     bus.subscribe(subjects.hintRoster, ({ data }) => hear(server, data)),
   ];

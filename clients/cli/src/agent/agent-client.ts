@@ -29,7 +29,10 @@ export async function callAgent(
 ): Promise<unknown> {
   const socket = await connectOrStart(home);
   return await new Promise((resolve, reject) => {
-    const lost = () => reject(new CommandError(ExitCode.refused, "AGENT_LOST", "the local agent stopped; try again"));
+    const lost = () =>
+      reject(
+        new CommandError(ExitCode.refused, "AGENT_LOST", "the local agent stopped; try again"),
+      );
     const abort = () => {
       socket.destroy();
       reject(options.signal?.reason);

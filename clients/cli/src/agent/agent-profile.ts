@@ -1,5 +1,5 @@
 import { SottoClient, SottoClientError } from "@sotto/sdk";
-import { SqliteStore, tlsTransport, nodeSealCrypto } from "@sotto/sdk/node";
+import { nodeSealCrypto, SqliteStore, tlsTransport } from "@sotto/sdk/node";
 import { WatchServer } from "./watch-server.ts";
 
 /** The one client of a profile, opened when first needed, and what stands on it. */
@@ -56,11 +56,19 @@ export class AgentProfile implements AsyncDisposable {
   async #open(): Promise<SottoClient> {
     const store = this.store();
     try {
-      return await SottoClient.open({ store, transport: tlsTransport, quiet: true, sealCrypto: nodeSealCrypto });
+      return await SottoClient.open({
+        store,
+        transport: tlsTransport,
+        quiet: true,
+        sealCrypto: nodeSealCrypto,
+      });
     } catch (error) {
       await store[Symbol.asyncDispose]();
       if (error instanceof SottoClientError && error.code === "NO_PROFILE") {
-        throw new SottoClientError("NO_PROFILE", "nobody has joined with this profile yet: sotto join <invite> --name <you>");
+        throw new SottoClientError(
+          "NO_PROFILE",
+          "nobody has joined with this profile yet: sotto join <invite> --name <you>",
+        );
       }
       throw error;
     }

@@ -32,7 +32,8 @@ export async function runAgent(home: string): Promise<number> {
     serve(socket, profile);
   });
   let idle = systemClock.after(idleMs, () => stopped.resolve(0));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.resolve(0));
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => stopped.resolve(0));
   await listen(server, path);
   const code = await stopped.promise;
   rmSync(path, { force: true });
@@ -70,7 +71,9 @@ function serve(socket: Socket, profile: AgentProfile): void {
       const item = async (entry: unknown) => {
         if (!writeLine(socket, { item: entry })) await drained(socket);
       };
-      writeLine(socket, { result: (await run(profile, params, { item, signal: gone.signal })) ?? null });
+      writeLine(socket, {
+        result: (await run(profile, params, { item, signal: gone.signal })) ?? null,
+      });
     } catch (error) {
       if (!gone.signal.aborted) writeLine(socket, { error: toReplyError(error) });
     }

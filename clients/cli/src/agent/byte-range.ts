@@ -8,7 +8,10 @@ export interface ByteRange {
  * A single `Range: bytes=` header (RFC 9110 section 14.2). `undefined` where the whole is meant: no
  * header, another unit, or several ranges, which a server may answer with the whole.
  */
-export function parseRange(header: string | undefined, size: number): ByteRange | "unsatisfiable" | undefined {
+export function parseRange(
+  header: string | undefined,
+  size: number,
+): ByteRange | "unsatisfiable" | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
   if (!match || (match[1] === "" && match[2] === "")) return undefined;
   if (match[1] === "") {

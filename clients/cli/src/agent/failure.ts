@@ -12,7 +12,10 @@ export function toReplyError(error: unknown): { code: string; message: string; e
     return { code: error.code, message: error.message, exitCode };
   }
   if (error instanceof SottoError) {
-    const exitCode = error.retry === Retry.LATER && errorName(error.code) === "UNAVAILABLE" ? ExitCode.notReachable : ExitCode.refused;
+    const exitCode =
+      error.retry === Retry.LATER && errorName(error.code) === "UNAVAILABLE"
+        ? ExitCode.notReachable
+        : ExitCode.refused;
     return { code: errorName(error.code), message: error.message, exitCode };
   }
   const message = error instanceof Error ? error.message : String(error);

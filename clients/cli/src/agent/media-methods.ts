@@ -20,8 +20,14 @@ export const media: Method = async (profile, params) => {
   const client = await profile.client();
   await client.ready();
   const room = optionalText(params, "room");
-  const list = await client.media.list(room === undefined ? undefined : client.rooms.find(room).room);
-  return list.map(({ sender, ...rest }) => ({ ...rest, sender: client.people.name(sender), senderId: sender }));
+  const list = await client.media.list(
+    room === undefined ? undefined : client.rooms.find(room).room,
+  );
+  return list.map(({ sender, ...rest }) => ({
+    ...rest,
+    sender: client.people.name(sender),
+    senderId: sender,
+  }));
 };
 
 export const save: Method = async (profile, params, { item, signal }) => {
@@ -43,7 +49,9 @@ export const watch: Method = async (profile, params, { item, signal }) => {
   const server = await profile.watch();
   await using served = await server.serve(text(params, "object"));
   await item({ url: served.url, bytes: served.bytes, name: served.name, mime: served.mime });
-  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  await new Promise<void>((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
   return { ended: true };
 };
 

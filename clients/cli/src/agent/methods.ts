@@ -1,6 +1,6 @@
 import type { AgentProfile } from "./agent-profile.ts";
-import { invite, join, keys, whoami } from "./people-methods.ts";
 import { media, save, share, watch } from "./media-methods.ts";
+import { invite, join, keys, whoami } from "./people-methods.ts";
 import { listen, members, roomAdd, roomCreate, roomRemove, rooms, send } from "./room-methods.ts";
 
 /** What a method may use beside the profile. */

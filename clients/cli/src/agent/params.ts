@@ -5,7 +5,8 @@ type Params = Readonly<Record<string, unknown>>;
 /** A parameter that must be a text. */
 export function text(params: Params, name: string): string {
   const value = params[name];
-  if (typeof value !== "string") throw new CommandError(ExitCode.usage, "USAGE", `${name} is missing`);
+  if (typeof value !== "string")
+    throw new CommandError(ExitCode.usage, "USAGE", `${name} is missing`);
   return value;
 }
 

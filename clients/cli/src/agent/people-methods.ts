@@ -17,11 +17,18 @@ function self(client: SottoClient) {
 export const join: Method = async (profile, params, { signal }) => {
   {
     await using store = profile.store();
-    await joinServer({ invite: text(params, "invite"), name: text(params, "name"), store, transport: tlsTransport, signal });
+    await joinServer({
+      invite: text(params, "invite"),
+      name: text(params, "name"),
+      store,
+      transport: tlsTransport,
+      signal,
+    });
   }
   const client = await profile.client();
   await client.online();
-  const rooms = () => client.rooms.list().filter(({ phase, name }) => phase === "active" && name !== "");
+  const rooms = () =>
+    client.rooms.list().filter(({ phase, name }) => phase === "active" && name !== "");
   for (let waited = 0; waited < letInWaitMs && rooms().length === 0; waited += pollMs) {
     await new Promise((resolve) => setTimeout(resolve, pollMs));
     signal.throwIfAborted();

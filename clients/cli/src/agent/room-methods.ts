@@ -16,7 +16,11 @@ async function knownRoom(client: SottoClient, name: string): Promise<string> {
   } catch (error) {
     const nowhere = client.rooms.list().every(({ phase }) => phase !== "active");
     if (nowhere && error instanceof SottoClientError && error.code === "UNKNOWN_ROOM") {
-      throw new CommandError(ExitCode.refused, "NOT_IN_ROOM", `${waitingForMember}: nobody has let this device in yet`);
+      throw new CommandError(
+        ExitCode.refused,
+        "NOT_IN_ROOM",
+        `${waitingForMember}: nobody has let this device in yet`,
+      );
     }
     throw error;
   }
@@ -34,7 +38,9 @@ export const members: Method = async (profile, params) => {
   const client = await profile.client();
   await client.ready();
   const room = await knownRoom(client, text(params, "room"));
-  return client.rooms.members(room).map(({ user, name, ...rest }) => ({ user: name, userId: user, ...rest }));
+  return client.rooms
+    .members(room)
+    .map(({ user, name, ...rest }) => ({ user: name, userId: user, ...rest }));
 };
 
 export const roomCreate: Method = async (profile, params) => {
@@ -72,7 +78,11 @@ export const send: Method = async (profile, params, { signal }) => {
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(late), timeoutMs);
   try {
-    return await client.send(target, text(params, "text"), AbortSignal.any([timeout.signal, signal]));
+    return await client.send(
+      target,
+      text(params, "text"),
+      AbortSignal.any([timeout.signal, signal]),
+    );
   } finally {
     clearTimeout(timer);
   }
@@ -87,7 +97,8 @@ export const listen: Method = async (profile, params, { item, signal }) => {
   const either = AbortSignal.any([signal, stop.signal]);
   await using _here = follow ? await profile.listening() : undefined;
   await client.ready();
-  const room = name === undefined ? undefined : client.rooms.find(await knownRoom(client, name)).room;
+  const room =
+    name === undefined ? undefined : client.rooms.find(await knownRoom(client, name)).room;
   const filter = { ...(room ? { room } : {}), ...(after !== undefined ? { after } : {}) };
   if (follow) await snapshot(client, item);
   const live = client.live(either);
@@ -100,13 +111,20 @@ export const listen: Method = async (profile, params, { item, signal }) => {
   if (!follow) return { ended: true };
   const following = (async () => {
     for await (const event of live) {
-      if (event.type === "presence") await item({ ...event, user: client.people.name(event.user), userId: event.user });
-      else if (event.type === "typing") await item({ ...event, user: client.people.name(event.user) });
+      if (event.type === "presence")
+        await item({ ...event, user: client.people.name(event.user), userId: event.user });
+      else if (event.type === "typing")
+        await item({ ...event, user: client.people.name(event.user) });
       else if (event.type === "connection" || event.type === "notice") await item(event);
     }
   })();
   try {
-    for await (const entry of client.history({ ...filter, follow: true, fromOrder: reached, signal: either })) {
+    for await (const entry of client.history({
+      ...filter,
+      follow: true,
+      fromOrder: reached,
+      signal: either,
+    })) {
       await item(show(client, entry));
     }
   } finally {
@@ -117,12 +135,25 @@ export const listen: Method = async (profile, params, { item, signal }) => {
 };
 
 /** Who is here, for everybody who shares a room. */
-async function snapshot(client: SottoClient, item: (value: unknown) => Promise<void>): Promise<void> {
+async function snapshot(
+  client: SottoClient,
+  item: (value: unknown) => Promise<void>,
+): Promise<void> {
   await client.presenceKnown(2_000);
   const present = client.presence();
-  const users = new Set(client.rooms.list().flatMap(({ room, phase }) => (phase === "active" ? client.rooms.members(room) : [])).map(({ user }) => user));
+  const users = new Set(
+    client.rooms
+      .list()
+      .flatMap(({ room, phase }) => (phase === "active" ? client.rooms.members(room) : []))
+      .map(({ user }) => user),
+  );
   for (const user of users) {
-    await item({ type: "presence", user: client.people.name(user), userId: user, state: present.get(user) ?? (user === client.profile.user ? "online" : "offline") });
+    await item({
+      type: "presence",
+      user: client.people.name(user),
+      userId: user,
+      state: present.get(user) ?? (user === client.profile.user ? "online" : "offline"),
+    });
   }
 }
 
@@ -131,9 +162,14 @@ function show(client: SottoClient, entry: NumberedEntry): unknown {
   const { order, ...rest } = entry;
   const roomName = client.rooms.nameOf(entry.room);
   const base = { ...rest, roomName };
-  if ("sender" in entry) return { ...base, sender: client.people.name(entry.sender), senderId: entry.sender };
+  if ("sender" in entry)
+    return { ...base, sender: client.people.name(entry.sender), senderId: entry.sender };
   if (entry.type === "membership") {
-    return { ...base, users: entry.users.map((user) => client.people.name(user)), by: client.people.name(entry.by) };
+    return {
+      ...base,
+      users: entry.users.map((user) => client.people.name(user)),
+      by: client.people.name(entry.by),
+    };
   }
   return base;
 }

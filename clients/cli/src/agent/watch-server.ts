@@ -1,7 +1,7 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { once } from "node:events";
 import type { MediaLibrary, OpenedMedia } from "@sotto/sdk";
 import { parseRange } from "./byte-range.ts";
 
@@ -65,7 +65,8 @@ export class WatchServer implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const opened = this.#find(request.url ?? "");
     if (!opened) return void response.writeHead(404).end();
-    if (request.method !== "GET" && request.method !== "HEAD") return void response.writeHead(405).end();
+    if (request.method !== "GET" && request.method !== "HEAD")
+      return void response.writeHead(405).end();
     const range = parseRange(request.headers.range, opened.bytes);
     if (range === "unsatisfiable") {
       return void response.writeHead(416, { "content-range": `bytes */${opened.bytes}` }).end();
@@ -83,13 +84,19 @@ export class WatchServer implements AsyncDisposable {
   }
 }
 
-async function stream(opened: OpenedMedia, start: number, end: number, response: ServerResponse): Promise<void> {
+async function stream(
+  opened: OpenedMedia,
+  start: number,
+  end: number,
+  response: ServerResponse,
+): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   try {
     for await (const bytes of opened.read(start, end, gone.signal)) {
       if (gone.signal.aborted) return;
-      if (!response.write(bytes)) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!response.write(bytes))
+        await Promise.race([once(response, "drain"), once(response, "close")]);
     }
     response.end();
   } catch {

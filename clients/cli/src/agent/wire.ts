@@ -10,13 +10,23 @@ export interface AgentRequest {
 export type AgentReply =
   | { readonly item: unknown }
   | { readonly result: unknown }
-  | { readonly error: { readonly code: string; readonly message: string; readonly exitCode: number } };
+  | {
+      readonly error: {
+        readonly code: string;
+        readonly message: string;
+        readonly exitCode: number;
+      };
+    };
 
 /** A line that is longer than this is refused. */
 const lineBytesMax = 1024 * 1024;
 
 /** Reads JSON, one value a line. Calls `broken` once where the other side sends something else. */
-export function readLines(socket: Socket, take: (value: unknown) => void, broken: (why: string) => void): void {
+export function readLines(
+  socket: Socket,
+  take: (value: unknown) => void,
+  broken: (why: string) => void,
+): void {
   let rest = "";
   socket.setEncoding("utf8");
   socket.on("data", (text: string) => {

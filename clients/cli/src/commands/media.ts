@@ -31,7 +31,10 @@ export function registerMedia(program: Command): void {
         { onItem: ({ done, total }: Step) => progress.update(done, total) },
       );
       progress.end();
-      context.output.result(shared, () => `${bytesText(shared.bytes)} shared: ${context.output.accent(shared.object)}`);
+      context.output.result(
+        shared,
+        () => `${bytesText(shared.bytes)} shared: ${context.output.accent(shared.object)}`,
+      );
     });
 
   program
@@ -41,7 +44,11 @@ export function registerMedia(program: Command): void {
     .action(async (room: string | undefined, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       for (const line of await context.call<MediaLine[]>("media", room ? { room } : {})) {
-        context.output.result(line, () => `${line.object}  ${bytesText(line.bytes).padStart(10)}  ${line.name}  ${context.output.dim(`from ${line.sender}`)}`);
+        context.output.result(
+          line,
+          () =>
+            `${line.object}  ${bytesText(line.bytes).padStart(10)}  ${line.name}  ${context.output.dim(`from ${line.sender}`)}`,
+        );
       }
     });
 

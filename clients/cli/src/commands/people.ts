@@ -22,13 +22,15 @@ interface Keys {
 
 /** A whole number of at least 1, for a flag. */
 export function positive(text: string): number {
-  if (!/^[1-9]\d{0,15}$/.test(text)) throw new InvalidArgumentError("it must be a whole number from 1 on");
+  if (!/^[1-9]\d{0,15}$/.test(text))
+    throw new InvalidArgumentError("it must be a whole number from 1 on");
   return Number(text);
 }
 
 /** A whole number of at least 0, for a flag. */
 export function count(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("it must be a whole number from 0 on");
+  if (!/^\d{1,15}$/.test(text))
+    throw new InvalidArgumentError("it must be a whole number from 0 on");
   return Number(text);
 }
 
@@ -42,8 +44,13 @@ export function registerPeople(program: Command): void {
       const context = new CommandContext(command.optsWithGlobals());
       const self = await context.call<Self>("join", { invite, name: command.opts()["name"] });
       const rooms = (self.rooms ?? []).map(({ name }) => name).join(", ");
-      context.output.result(self, () => `You are ${context.output.bold(self.user)} on ${self.server}.${rooms ? ` Rooms: ${rooms}.` : ""}`);
-      if (self.waiting) context.output.note(`${self.waiting}: somebody who is in the room lets you in.`);
+      context.output.result(
+        self,
+        () =>
+          `You are ${context.output.bold(self.user)} on ${self.server}.${rooms ? ` Rooms: ${rooms}.` : ""}`,
+      );
+      if (self.waiting)
+        context.output.note(`${self.waiting}: somebody who is in the room lets you in.`);
     });
 
   program
@@ -52,7 +59,11 @@ export function registerPeople(program: Command): void {
     .action(async (_flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const self = await context.call<Self>("whoami");
-      context.output.result(self, () => `${context.output.bold(self.user)} on ${self.server} (${self.connection})\ndevice ${self.device}`);
+      context.output.result(
+        self,
+        () =>
+          `${context.output.bold(self.user)} on ${self.server} (${self.connection})\ndevice ${self.device}`,
+      );
     });
 
   program
@@ -69,8 +80,15 @@ export function registerPeople(program: Command): void {
         uses,
         expiresInMs: parseDuration(expires),
       });
-      const qr = !context.output.json && process.stdout.isTTY ? await qrcode.toString(made.link, { type: "terminal", small: true }) : "";
-      context.output.result(made, () => `${qr}Open this link, or give it to sotto join:\n${context.output.accent(made.link)}\n${made.invite}`);
+      const qr =
+        !context.output.json && process.stdout.isTTY
+          ? await qrcode.toString(made.link, { type: "terminal", small: true })
+          : "";
+      context.output.result(
+        made,
+        () =>
+          `${qr}Open this link, or give it to sotto join:\n${context.output.accent(made.link)}\n${made.invite}`,
+      );
     });
 
   program
@@ -81,7 +99,9 @@ export function registerPeople(program: Command): void {
       const context = new CommandContext(command.optsWithGlobals());
       const keys = await context.call<Keys>("keys", { user });
       context.output.result(keys, () => {
-        const devices = keys.devices.map(({ device, name, revoked }) => `  ${device}  ${name}${revoked ? "  revoked" : ""}`);
+        const devices = keys.devices.map(
+          ({ device, name, revoked }) => `  ${device}  ${name}${revoked ? "  revoked" : ""}`,
+        );
         const number = keys.safetyNumber?.replace(/(\d{5})(?=\d)/g, "$1 ");
         return [
           `${context.output.bold(keys.user)}: ${keys.chain.length} signed record(s), last ${keys.chain.at(-1)?.slice(0, 16)}…`,

@@ -24,7 +24,10 @@ export function registerRooms(program: Command): void {
     .action(async (name: string, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const made = await context.call<{ room: string; name: string }>("roomCreate", { name });
-      context.output.result(made, () => `${context.output.bold(made.name)}  ${context.output.dim(made.room)}`);
+      context.output.result(
+        made,
+        () => `${context.output.bold(made.name)}  ${context.output.dim(made.room)}`,
+      );
     });
 
   for (const [name, method, verb] of [
@@ -38,7 +41,10 @@ export function registerRooms(program: Command): void {
       .argument("<user>")
       .action(async (target: string, user: string, _flags, command: Command) => {
         const context = new CommandContext(command.optsWithGlobals());
-        const done = await context.call<{ room: string; sequence: number }>(method, { room: target, user });
+        const done = await context.call<{ room: string; sequence: number }>(method, {
+          room: target,
+          user,
+        });
         context.output.result(done, () => `${user} was ${verb} ${target}`);
       });
   }
@@ -48,7 +54,9 @@ export function registerRooms(program: Command): void {
     .description("your rooms")
     .action(async (_flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
-      const { rooms, waiting } = await context.call<{ rooms: RoomLine[]; waiting?: string }>("rooms");
+      const { rooms, waiting } = await context.call<{ rooms: RoomLine[]; waiting?: string }>(
+        "rooms",
+      );
       for (const line of rooms) {
         context.output.result(line, () => {
           const people = line.state === "active" ? `${line.members} member(s)` : "coming in";

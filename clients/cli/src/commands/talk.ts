@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
-import { bytesText } from "../progress.ts";
 import type { Output } from "../output.ts";
+import { bytesText } from "../progress.ts";
 import { count, positive } from "./people.ts";
 
 /** A text that is longer than this belongs into a file: `sotto share`. */
@@ -20,9 +20,14 @@ export function registerTalk(program: Command): void {
     .action(async (target: string, words: string[], _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const text = words.length === 1 && words[0] === "-" ? await readInput() : words.join(" ");
-      if (text.length === 0) throw new CommandError(ExitCode.usage, "USAGE", "there is nothing to send");
+      if (text.length === 0)
+        throw new CommandError(ExitCode.usage, "USAGE", "there is nothing to send");
       if (Buffer.byteLength(text) > textBytesMax) {
-        throw new CommandError(ExitCode.refused, "TOO_LARGE", `a message holds at most ${bytesText(textBytesMax)}; share a file instead`);
+        throw new CommandError(
+          ExitCode.refused,
+          "TOO_LARGE",
+          `a message holds at most ${bytesText(textBytesMax)}; share a file instead`,
+        );
       }
       const timeoutMs = command.opts()["timeout"] * 1000;
       const sent = await context.call<Record<string, unknown>>("send", { target, text, timeoutMs });
@@ -61,7 +66,9 @@ async function readInput(): Promise<string> {
     bytes += chunk.length;
     if (bytes > textBytesMax + 2) break;
   }
-  return Buffer.concat(chunks).toString("utf8").replace(/\r?\n$/, "");
+  return Buffer.concat(chunks)
+    .toString("utf8")
+    .replace(/\r?\n$/, "");
 }
 
 function show(output: Output, line: Line): void {
@@ -83,7 +90,9 @@ function describe(output: Output, line: Line): string | undefined {
     case "media":
       return `${output.dim(time(line["at"]))} ${room} ${output.bold(String(line["sender"]))} shared ${printable(line["name"])} (${bytesText(Number(line["bytes"]))})  sotto watch ${line["object"]}`;
     case "membership":
-      return output.dim(`${room} ${line["by"]} ${line["change"]} ${(line["users"] as string[]).join(", ")}`);
+      return output.dim(
+        `${room} ${line["by"]} ${line["change"]} ${(line["users"] as string[]).join(", ")}`,
+      );
     case "presence":
       return output.dim(`${line["user"]} is ${line["state"]}`);
     case "typing":
@@ -101,5 +110,7 @@ function time(at: unknown): string {
 
 /** Text of others, without what could command a terminal. */
 function printable(text: unknown): string {
-  return String(text).replace(/[\p{Cc}\p{Cf}]/gu, (character) => (character === "\n" || character === "\t" ? character : "�"));
+  return String(text).replace(/[\p{Cc}\p{Cf}]/gu, (character) =>
+    character === "\n" || character === "\t" ? character : "�",
+  );
 }

@@ -56,40 +56,55 @@ async function act(
   stop: AbortController,
 ): Promise<void> {
   if (flags.stdout) return await pipe(served, flags.from ?? 0, flags.length, stop.signal);
-  context.output.result({ url: served.url, name: served.name, bytes: served.bytes, mime: served.mime }, () => served.url);
+  context.output.result(
+    { url: served.url, name: served.name, bytes: served.bytes, mime: served.mime },
+    () => served.url,
+  );
   if (flags.url) return await aborted(stop.signal);
   const player = players.find(([name]) => installed(name));
   if (!player) {
-    context.output.note("no player found (mpv, ffplay or VLC); open the address in one. Ctrl-C ends it.");
+    context.output.note(
+      "no player found (mpv, ffplay or VLC); open the address in one. Ctrl-C ends it.",
+    );
     return await aborted(stop.signal);
   }
   await play(player[0], [...player[1], served.url], stop.signal);
 }
 
-async function pipe(served: Served, from: number, length: number | undefined, signal: AbortSignal): Promise<void> {
+async function pipe(
+  served: Served,
+  from: number,
+  length: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   if (from > served.bytes) {
     throw new CommandError(ExitCode.refused, "BAD_RANGE", `the object has ${served.bytes} bytes`);
   }
   const end = Math.min(served.bytes, length === undefined ? served.bytes : from + length);
   if (end === from) return;
   await new Promise<void>((resolve, reject) => {
-    const failed = (error: Error) => reject(new CommandError(ExitCode.refused, "INTERRUPTED", error.message));
-    const asked = request(served.url, { headers: { range: `bytes=${from}-${end - 1}` }, signal }, (response) => {
-      if (response.statusCode !== 206) return failed(new Error("the local server refused"));
-      let received = 0;
-      response.on("data", (chunk: Buffer) => {
-        received += chunk.length;
-        if (!process.stdout.write(chunk)) {
-          response.pause();
-          process.stdout.once("drain", () => response.resume());
-        }
-      });
-      response.on("error", failed);
-      response.on("end", () => {
-        if (received === end - from) process.stdout.write("", () => resolve());
-        else failed(new Error("the video ended before it should"));
-      });
-    });
+    const failed = (error: Error) =>
+      reject(new CommandError(ExitCode.refused, "INTERRUPTED", error.message));
+    const asked = request(
+      served.url,
+      { headers: { range: `bytes=${from}-${end - 1}` }, signal },
+      (response) => {
+        if (response.statusCode !== 206) return failed(new Error("the local server refused"));
+        let received = 0;
+        response.on("data", (chunk: Buffer) => {
+          received += chunk.length;
+          if (!process.stdout.write(chunk)) {
+            response.pause();
+            process.stdout.once("drain", () => response.resume());
+          }
+        });
+        response.on("error", failed);
+        response.on("end", () => {
+          if (received === end - from) process.stdout.write("", () => resolve());
+          else failed(new Error("the video ended before it should"));
+        });
+      },
+    );
     asked.on("error", failed);
     asked.end();
   });

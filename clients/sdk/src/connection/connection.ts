@@ -1,5 +1,6 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
+  type Close,
   CloseSchema,
   type Event,
   EventSchema,
@@ -20,6 +21,7 @@ import {
 } from "@sotto/protocol";
 import { SottoClientError } from "../errors.ts";
 import type { ServerAddress, Transport, TransportConnection } from "../ports/transport.ts";
+import { Serial } from "../serial.ts";
 import { MediaStream } from "./media-stream.ts";
 
 /** Where a connection hands what the server sends unasked. */
@@ -46,6 +48,7 @@ export class Connection {
   readonly #pending = new Map<number, Pending>();
   readonly #media = new Map<number, MediaStream>();
   readonly #waitingForDrain: (() => void)[] = [];
+  readonly #uploads = new Serial();
   readonly #events: ConnectionEvents;
   #transport: TransportConnection | undefined;
   #nextStream = 1;
@@ -99,7 +102,10 @@ export class Connection {
    * Sends a request and resolves with its answer's body. Rejects with `SottoError` where the server
    * refused, with NOT_REACHABLE where the connection ended first: whether it was done is unknown then.
    */
-  async request<Case extends ResponseCase>(body: RequestBody, expected: Case): Promise<ResponseOf<Case>> {
+  async request<Case extends ResponseCase>(
+    body: RequestBody,
+    expected: Case,
+  ): Promise<ResponseOf<Case>> {
     const { stream, answer } = this.#begin(body);
     try {
       return expect(await answer, expected);
@@ -108,20 +114,28 @@ export class Connection {
     }
   }
 
-  /** Sends a request whose bytes follow in MEDIA frames, and resolves with its answer. */
+  /**
+   * Sends a request whose bytes follow in MEDIA frames, and resolves with its answer. Uploads leave one
+   * after the other, in call order, while their answers may still be awaited.
+   */
   async upload<Case extends ResponseCase>(
     body: RequestBody,
     bytes: Uint8Array,
     expected: Case,
   ): Promise<ResponseOf<Case>> {
-    const { stream, answer } = this.#begin(body);
-    answer.catch(() => {});
-    try {
+    const { stream, answer } = await this.#uploads.run(async () => {
+      const begun = this.#begin(body);
+      begun.answer.catch(() => {});
       for (let at = 0; at < bytes.length || at === 0; at += limits.mediaFrameBytesMax) {
         const part = bytes.subarray(at, at + limits.mediaFrameBytesMax);
         const last = at + part.length >= bytes.length;
-        await this.#sendPatiently(encodeFrame(FrameType.media, stream, part, last ? FrameFlag.end : 0));
+        await this.#sendPatiently(
+          encodeFrame(FrameType.media, begun.stream, part, last ? FrameFlag.end : 0),
+        );
       }
+      return begun;
+    });
+    try {
       return expect(await answer, expected);
     } finally {
       this.#pending.delete(stream);
@@ -143,7 +157,8 @@ export class Connection {
       ended: (cancelled) => {
         this.#media.delete(stream);
         this.#pending.delete(stream);
-        if (cancelled && !this.closed) this.#send(encodeFrame(FrameType.cancel, stream, new Uint8Array()));
+        if (cancelled && !this.closed)
+          this.#send(encodeFrame(FrameType.cancel, stream, new Uint8Array()));
       },
     });
     this.#media.set(stream, media);
@@ -199,39 +214,53 @@ export class Connection {
     try {
       for (const frame of this.#decoder.push(bytes)) this.#dispatch(frame);
     } catch (error) {
-      this.close(`the server sent what cannot be read: ${error instanceof Error ? error.message : "?"}`);
+      this.close(
+        `the server sent what cannot be read: ${error instanceof Error ? error.message : "?"}`,
+      );
     }
   }
 
   #dispatch(frame: Frame): void {
+    const { body, stream, flags } = frame;
     switch (frame.type) {
       case FrameType.record:
-        return this.#events.record(fromBinary(RecordSchema, frame.body));
-      case FrameType.response: {
-        const pending = this.#pending.get(frame.stream);
-        this.#pending.delete(frame.stream);
-        return pending?.resolve(fromBinary(ResponseSchema, frame.body).body);
-      }
+        this.#events.record(fromBinary(RecordSchema, body));
+        break;
+      case FrameType.response:
+        this.#answered(stream, fromBinary(ResponseSchema, body).body);
+        break;
       case FrameType.media:
-        return this.#media.get(frame.stream)?.push(frame.body.slice(), (frame.flags & FrameFlag.end) !== 0);
+        this.#media.get(stream)?.push(body, (flags & FrameFlag.end) !== 0);
+        break;
       case FrameType.event:
-        return this.#events.event(fromBinary(EventSchema, frame.body));
+        this.#events.event(fromBinary(EventSchema, body));
+        break;
       case FrameType.ping:
-        this.#send(encodeFrame(FrameType.pong, frame.stream, frame.body.slice()));
-        return;
+        this.#send(encodeFrame(FrameType.pong, stream, body));
+        break;
       case FrameType.hello:
-        this.#hello?.(fromBinary(HelloSchema, frame.body));
-        return;
-      case FrameType.close: {
-        const close = fromBinary(CloseSchema, frame.body);
-        this.#reconnectAfterMs = close.reconnectAfterMs || undefined;
-        this.#closeCode = close.code;
-        this.close(close.message || "the server closed the connection");
-        return;
-      }
+        this.#hello?.(fromBinary(HelloSchema, body));
+        break;
+      case FrameType.close:
+        this.#closedByServer(fromBinary(CloseSchema, body));
+        break;
       default:
-        if (frame.flags & FrameFlag.critical) this.close("the server speaks a newer protocol; update this client");
+        if (flags & FrameFlag.critical) {
+          this.close("the server speaks a newer protocol; update this client");
+        }
     }
+  }
+
+  #answered(stream: number, body: ResponseBody): void {
+    const pending = this.#pending.get(stream);
+    this.#pending.delete(stream);
+    pending?.resolve(body);
+  }
+
+  #closedByServer(close: Close): void {
+    this.#reconnectAfterMs = close.reconnectAfterMs || undefined;
+    this.#closeCode = close.code;
+    this.close(close.message || "the server closed the connection");
   }
 
   #close(reason: string): void {
@@ -253,7 +282,10 @@ function lost(reason: string): SottoClientError {
 }
 
 function unexpected(body: ResponseBody): SottoClientError {
-  return new SottoClientError("SERVER_MISBEHAVED", `the server answered ${body.case ?? "nothing"} where it should not`);
+  return new SottoClientError(
+    "SERVER_MISBEHAVED",
+    `the server answered ${body.case ?? "nothing"} where it should not`,
+  );
 }
 
 function expect<Case extends ResponseCase>(body: ResponseBody, expected: Case): ResponseOf<Case> {

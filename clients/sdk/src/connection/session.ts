@@ -1,12 +1,12 @@
-import type { Signer } from "@sotto/identity";
 import type { Clock } from "@sotto/clock";
+import type { Signer } from "@sotto/identity";
 import {
   type Authenticated,
   authInput,
   CloseCode,
   type DeviceId,
-  type Event,
   ErrorCode,
+  type Event,
   fromHex,
   type Hello,
   type Record as RecordMessage,
@@ -55,7 +55,10 @@ export class Session implements AsyncDisposable {
   readonly #events: SessionEvents;
   readonly #stop = new AbortController();
   readonly #backoff: Backoff;
-  readonly #waiting = new Set<{ resolve(connection: Connection): void; reject(error: Error): void }>();
+  readonly #waiting = new Set<{
+    resolve(connection: Connection): void;
+    reject(error: Error): void;
+  }>();
   #connection: Connection | undefined;
   #refused: Error | undefined;
   #lastFailure: Error | undefined;
@@ -92,7 +95,10 @@ export class Session implements AsyncDisposable {
         reject: (error: Error) => settle(() => reject(error)),
       };
       const timer = this.#options.clock.after(timeoutMs, () => {
-        waiter.reject(this.#lastFailure ?? new SottoClientError("NOT_REACHABLE", "the server did not answer in time"));
+        waiter.reject(
+          this.#lastFailure ??
+            new SottoClientError("NOT_REACHABLE", "the server did not answer in time"),
+        );
       });
       const abort = () => waiter.reject(signal?.reason);
       const settle = (finish: () => void) => {
@@ -117,7 +123,9 @@ export class Session implements AsyncDisposable {
     while (!this.#stop.signal.aborted && !this.#refused) {
       const wishMs = await this.#live();
       if (this.#stop.signal.aborted || this.#refused) break;
-      await this.#options.clock.sleep(this.#backoff.next(wishMs), this.#stop.signal).catch(() => {});
+      await this.#options.clock
+        .sleep(this.#backoff.next(wishMs), this.#stop.signal)
+        .catch(() => {});
     }
   }
 
@@ -139,7 +147,11 @@ export class Session implements AsyncDisposable {
           closed: (reason, reconnectAfterMs, closeCode) => {
             if (this.#connection === connection) this.#connection = undefined;
             this.#lastFailure = new SottoClientError("NOT_REACHABLE", reason);
-            if (closeCode !== undefined && !reconnects(closeCode) && closeCode !== CloseCode.LOGIN_TIMEOUT) {
+            if (
+              closeCode !== undefined &&
+              !reconnects(closeCode) &&
+              closeCode !== CloseCode.LOGIN_TIMEOUT
+            ) {
               this.#refuse(new SottoClientError("REFUSED", reason));
             }
             if (online) this.#events.offline(reason);

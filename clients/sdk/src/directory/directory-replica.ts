@@ -61,7 +61,10 @@ export class DirectoryReplica {
       // One record that is known already comes first: a server that tells another story is found out here.
       const from = Math.max(0, this.size - 1);
       const page = await connection.request(
-        { case: "readDirectory", value: { from: BigInt(from), limit: limits.directoryPageRecordsMax } },
+        {
+          case: "readDirectory",
+          value: { from: BigInt(from), limit: limits.directoryPageRecordsMax },
+        },
         "directoryPage",
       );
       const records = this.#last ? page.records.slice(1) : page.records;
@@ -76,7 +79,10 @@ export class DirectoryReplica {
       if (records.length === 0) break;
     }
     if (this.size < size) {
-      throw new SottoClientError("SERVER_MISBEHAVED", "the server holds back records of its key directory");
+      throw new SottoClientError(
+        "SERVER_MISBEHAVED",
+        "the server holds back records of its key directory",
+      );
     }
     if (this.size > before) for (const grown of this.#grown) grown();
   }

@@ -39,9 +39,15 @@ export class History {
   changesFor(entry: HistoryEntry): StoreChange[] {
     const order = this.#next++;
     const key = orderKey(order);
-    const changes: StoreChange[] = [{ table: "history", key, value: utf8(JSON.stringify({ ...entry, order })) }];
+    const changes: StoreChange[] = [
+      { table: "history", key, value: utf8(JSON.stringify({ ...entry, order })) },
+    ];
     if ("id" in entry) {
-      changes.push({ table: "history-index", key: indexKey(entry.room, entry.device, entry.id), value: utf8(key) });
+      changes.push({
+        table: "history-index",
+        key: indexKey(entry.room, entry.device, entry.id),
+        value: utf8(key),
+      });
     }
     return changes;
   }

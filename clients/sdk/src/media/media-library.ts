@@ -1,5 +1,13 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { parseObjectId, type ObjectId, type RoomId, type UserId, fromHex, parseRoomId, parseUserId } from "@sotto/protocol";
+import {
+  fromHex,
+  type ObjectId,
+  parseObjectId,
+  parseRoomId,
+  parseUserId,
+  type RoomId,
+  type UserId,
+} from "@sotto/protocol";
 import { type MediaManifest, MediaManifestSchema } from "@sotto/protocol/content";
 import { textOf } from "../bytes.ts";
 import { SottoClientError } from "../errors.ts";
@@ -85,7 +93,8 @@ export class MediaLibrary {
   async #find(object: string): Promise<KnownMedia> {
     const id = /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(object) ? parseObjectId(object) : undefined;
     const value = id && (await this.#context.store.get("media", id));
-    if (!id || !value) throw new SottoClientError("UNKNOWN_OBJECT", `no room of yours has shared ${object}`);
+    if (!id || !value)
+      throw new SottoClientError("UNKNOWN_OBJECT", `no room of yours has shared ${object}`);
     return parseKnown(id, value);
   }
 }

@@ -1,6 +1,6 @@
-import { decodeHashList, Opener, SealedMediaError } from "@sotto/sealed-media";
 import { fromHex, type ObjectId, parseObjectId, type RoomId, toSafeNumber } from "@sotto/protocol";
 import type { MediaManifest } from "@sotto/protocol/content";
+import { decodeHashList, Opener, SealedMediaError } from "@sotto/sealed-media";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import { sealContext } from "./seal-context.ts";
@@ -9,10 +9,18 @@ const connectTimeoutMs = 30_000;
 /** A read goes on after a lost connection this many times without having got a byte in between. */
 const resumesMax = 5;
 
-export type ReadMedia = (start: number, end: number, signal?: AbortSignal) => AsyncIterable<Uint8Array>;
+export type ReadMedia = (
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+) => AsyncIterable<Uint8Array>;
 
 /** A reader of the object that a manifest describes. Rejects with ALTERED where the manifest is not whole. */
-export async function openMedia(context: RoomContext, room: RoomId, manifest: MediaManifest): Promise<ReadMedia> {
+export async function openMedia(
+  context: RoomContext,
+  room: RoomId,
+  manifest: MediaManifest,
+): Promise<ReadMedia> {
   const object = parseObjectId(manifest.object);
   const opener = await refusing(async () => {
     const hashes = decodeHashList(await hashesOf(context, room, manifest));
@@ -29,7 +37,8 @@ export async function openMedia(context: RoomContext, room: RoomId, manifest: Me
     });
   });
   return async function* (start, end, signal) {
-    const fetch = (offset: number, length: number) => fetchSealed(context, room, object, offset, length, signal);
+    const fetch = (offset: number, length: number) =>
+      fetchSealed(context, room, object, offset, length, signal);
     try {
       yield* opener.read(start, end, fetch);
     } catch (error) {
@@ -39,7 +48,11 @@ export async function openMedia(context: RoomContext, room: RoomId, manifest: Me
 }
 
 /** The hash list: in the manifest, or in a sealed object of its own. */
-async function hashesOf(context: RoomContext, room: RoomId, manifest: MediaManifest): Promise<Uint8Array> {
+async function hashesOf(
+  context: RoomContext,
+  room: RoomId,
+  manifest: MediaManifest,
+): Promise<Uint8Array> {
   const { hashObject } = manifest;
   if (!hashObject) return manifest.hashes;
   if (hashObject.hashObject) throw new SealedMediaError("ALTERED", "a hash list of a hash list");
@@ -70,7 +83,10 @@ async function* fetchSealed(
       const connection = await context.online(connectTimeoutMs, signal);
       const range = { offset: BigInt(at), length: BigInt(end - at) };
       const { bytes } = await connection.download(
-        (credit) => ({ case: "openObject", value: { room: fromHex(room), object: fromHex(object), ...range, credit } }),
+        (credit) => ({
+          case: "openObject",
+          value: { room: fromHex(room), object: fromHex(object), ...range, credit },
+        }),
         "objectOpened",
       );
       for await (const chunk of bytes) {
@@ -96,5 +112,7 @@ async function refusing<Result>(task: () => Promise<Result>): Promise<Result> {
 
 function refusal(error: unknown): unknown {
   if (!(error instanceof SealedMediaError)) return error;
-  return new SottoClientError("ALTERED", `this is not what the sender shared: ${error.message}`, { cause: error });
+  return new SottoClientError("ALTERED", `this is not what the sender shared: ${error.message}`, {
+    cause: error,
+  });
 }

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
-import { encodeHashList, Sealer, saltBytes, sealedLength } from "@sotto/sealed-media";
 import { fromHex, limits, type ObjectId, ObjectKind, parseObjectId, toHex } from "@sotto/protocol";
 import { type MediaManifest, MediaManifestSchema } from "@sotto/protocol/content";
+import { encodeHashList, Sealer, saltBytes, sealedLength } from "@sotto/sealed-media";
 import { randomBytes, textOf, utf8 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
@@ -47,7 +47,10 @@ export async function shareMedia(
   options: ShareOptions,
 ): Promise<Shared> {
   if (sealedLength(source.bytes) > limits.objectBytesMax) {
-    throw new SottoClientError("TOO_LARGE", `a file has at most ${limits.objectBytesMax / 2 ** 30} GiB`);
+    throw new SottoClientError(
+      "TOO_LARGE",
+      `a file has at most ${limits.objectBytesMax / 2 ** 30} GiB`,
+    );
   }
   const name = `${room.replica.room}/${source.fingerprint}`;
   const upload = await remembered(context, name);
@@ -56,7 +59,13 @@ export async function shareMedia(
   const sent = await room.say({ case: "media", value: manifest }, options.signal);
   await context.store.commit([{ table: "uploads", key: name, value: undefined }]);
   const pieces = sealed.hashes.length;
-  return { object: upload.object, bytes: source.bytes, pieces, room: sent.room, sequence: sent.sequence };
+  return {
+    object: upload.object,
+    bytes: source.bytes,
+    pieces,
+    room: sent.room,
+    sequence: sent.sequence,
+  };
 }
 
 /** The upload that was begun with this file, or a new one; stored before its first byte leaves. */
@@ -64,9 +73,17 @@ async function remembered(context: RoomContext, name: string): Promise<Upload> {
   const stored = await context.store.get("uploads", name);
   if (stored) {
     const { object, key, salt } = JSON.parse(textOf(stored)) as Record<string, string>;
-    return { object: parseObjectId(object ?? ""), key: fromHex(key ?? ""), salt: fromHex(salt ?? "") };
+    return {
+      object: parseObjectId(object ?? ""),
+      key: fromHex(key ?? ""),
+      salt: fromHex(salt ?? ""),
+    };
   }
-  const upload = { object: parseObjectId(randomBytes(16)), key: randomBytes(32), salt: randomBytes(saltBytes) };
+  const upload = {
+    object: parseObjectId(randomBytes(16)),
+    key: randomBytes(32),
+    salt: randomBytes(saltBytes),
+  };
   const json = { object: upload.object, key: toHex(upload.key), salt: toHex(upload.salt) };
   await context.store.commit([{ table: "uploads", key: name, value: utf8(JSON.stringify(json)) }]);
   return upload;
@@ -129,7 +146,8 @@ async function uploadOnce(
     options.onProgress?.(sealer.sealedBytes, total);
   }
   await Promise.all(inFlight);
-  if (sealer.sealedBytes !== total) throw new SottoClientError("FILE", `${source.name} changed while it was shared`);
+  if (sealer.sealedBytes !== total)
+    throw new SottoClientError("FILE", `${source.name} changed while it was shared`);
   return sealer;
 }
 
@@ -164,7 +182,11 @@ async function shareHashes(
   hashes: Uint8Array,
   { signal }: ShareOptions,
 ): Promise<MediaManifest> {
-  const upload = { object: parseObjectId(randomBytes(16)), key: randomBytes(32), salt: randomBytes(saltBytes) };
+  const upload = {
+    object: parseObjectId(randomBytes(16)),
+    key: randomBytes(32),
+    salt: randomBytes(saltBytes),
+  };
   const source: MediaSource = {
     name: "hashes",
     mime: "application/octet-stream",

@@ -46,7 +46,8 @@ async function* read(
     signal.throwIfAborted();
     const wanted = Math.min(readBytes, size - at);
     const { bytesRead, buffer } = await file.read(new Uint8Array(wanted), 0, wanted, at);
-    if (bytesRead === 0) throw new SottoClientError("FILE", `${path} became shorter while it was shared`);
+    if (bytesRead === 0)
+      throw new SottoClientError("FILE", `${path} became shorter while it was shared`);
     at += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }

@@ -34,7 +34,8 @@ export async function saveTo(
       }
       options.onProgress?.(at, media.bytes);
     }
-    if (at !== media.bytes) throw new SottoClientError("ALTERED", "the file ended before it should");
+    if (at !== media.bytes)
+      throw new SottoClientError("ALTERED", "the file ended before it should");
     await file.sync();
   } finally {
     await file.close();

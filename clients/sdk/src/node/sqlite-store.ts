@@ -2,7 +2,13 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { SottoClientError } from "../errors.ts";
-import type { ProfileStore, ScanRange, StoreChange, StoreEntry, StoreTable } from "../ports/profile-store.ts";
+import type {
+  ProfileStore,
+  ScanRange,
+  StoreChange,
+  StoreEntry,
+  StoreTable,
+} from "../ports/profile-store.ts";
 
 const formatVersion = 1;
 
@@ -40,7 +46,9 @@ export class SqliteStore implements ProfileStore {
 
   #prepareSchema(path: string): void {
     try {
-      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;");
+      this.#db.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;",
+      );
       const row = this.#db.prepare("PRAGMA user_version").get() as { user_version: number };
       if (row.user_version > formatVersion) {
         throw new SottoClientError(
@@ -55,7 +63,9 @@ export class SqliteStore implements ProfileStore {
     } catch (cause) {
       this.#db.close();
       if (cause instanceof SottoClientError) throw cause;
-      throw new SottoClientError("PROFILE_BROKEN", `the profile at ${path} cannot be opened`, { cause });
+      throw new SottoClientError("PROFILE_BROKEN", `the profile at ${path} cannot be opened`, {
+        cause,
+      });
     }
   }
 
@@ -70,7 +80,7 @@ export class SqliteStore implements ProfileStore {
     let high = prefix + afterAll;
     if (range.after !== undefined) {
       if (range.reverse) high = range.after;
-      else low = range.after > low ? range.after : low;
+      else if (range.after > low) low = range.after;
     }
     const statement = range.reverse ? this.#descending : this.#ascending;
     return statement.all(table, low, high, range.limit) as unknown as StoreEntry[];

@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
 import { SottoClientError } from "../errors.ts";
-import type { ServerAddress, Transport, TransportConnection, TransportEvents } from "../ports/transport.ts";
+import type {
+  ServerAddress,
+  Transport,
+  TransportConnection,
+  TransportEvents,
+} from "../ports/transport.ts";
 
 const connectTimeoutMs = 10_000;
 

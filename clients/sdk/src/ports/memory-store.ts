@@ -1,4 +1,10 @@
-import type { ProfileStore, ScanRange, StoreChange, StoreEntry, StoreTable } from "./profile-store.ts";
+import type {
+  ProfileStore,
+  ScanRange,
+  StoreChange,
+  StoreEntry,
+  StoreTable,
+} from "./profile-store.ts";
 
 /** A store that forgets when the process ends: for tests and for bots that want nothing kept. */
 export class MemoryStore implements ProfileStore {
@@ -11,11 +17,16 @@ export class MemoryStore implements ProfileStore {
   async scan(table: StoreTable, range: ScanRange): Promise<readonly StoreEntry[]> {
     const keys = [...this.#table(table).keys()]
       .filter((key) => range.prefix === undefined || key.startsWith(range.prefix))
-      .filter((key) => range.after === undefined || (range.reverse ? key < range.after : key > range.after))
+      .filter(
+        (key) =>
+          range.after === undefined || (range.reverse ? key < range.after : key > range.after),
+      )
       .sort();
     if (range.reverse) keys.reverse();
     const rows = this.#table(table);
-    return keys.slice(0, range.limit).map((key) => ({ key, value: rows.get(key)?.slice() ?? new Uint8Array() }));
+    return keys
+      .slice(0, range.limit)
+      .map((key) => ({ key, value: rows.get(key)?.slice() ?? new Uint8Array() }));
   }
 
   async commit(changes: readonly StoreChange[]): Promise<void> {

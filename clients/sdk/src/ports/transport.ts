@@ -4,7 +4,11 @@
  */
 export interface Transport {
   /** Opens a connection. Rejects with `SottoClientError` NOT_REACHABLE, or the signal's reason. */
-  connect(address: ServerAddress, events: TransportEvents, signal: AbortSignal): Promise<TransportConnection>;
+  connect(
+    address: ServerAddress,
+    events: TransportEvents,
+    signal: AbortSignal,
+  ): Promise<TransportConnection>;
 }
 
 export interface ServerAddress {

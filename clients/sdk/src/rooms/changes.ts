@@ -14,10 +14,15 @@ export async function addDevices(
   wanted: readonly LeafName[],
 ): Promise<Change | undefined> {
   const present = new Set(group.members().map((member) => member.device));
-  const missing = wanted.filter(({ device }) => !present.has(device)).slice(0, limits.addedDevicesMax);
+  const missing = wanted
+    .filter(({ device }) => !present.has(device))
+    .slice(0, limits.addedDevicesMax);
   if (missing.length === 0) return undefined;
   const devices = missing.map(({ device }) => fromHex(device));
-  const claimed = await connection.request({ case: "claimKeyPackages", value: { users: [], devices } }, "keyPackageList");
+  const claimed = await connection.request(
+    { case: "claimKeyPackages", value: { users: [], devices } },
+    "keyPackageList",
+  );
   const { mls, directory } = room.context;
   const judge = judgeAt(directory, directory.size);
   const usable: { leaf: LeafName; keyPackage: Uint8Array }[] = [];
@@ -25,7 +30,8 @@ export async function addDevices(
     const read = await mls.readKeyPackage(keyPackage);
     const leaf = missing.find(({ device }) => device === read.identity.device);
     // A package that is for another device, uncertified or out of its time is not used, whoever sent it.
-    if (!leaf || leaf.user !== read.identity.user || !judge(read.identity, read.signaturePublicKey)) continue;
+    if (!leaf || leaf.user !== read.identity.user || !judge(read.identity, read.signaturePublicKey))
+      continue;
     const now = room.context.clock.now();
     if (now < read.notBefore || now > read.notAfter) continue;
     usable.push({ leaf, keyPackage });
@@ -34,12 +40,19 @@ export async function addDevices(
   return {
     kind: EnvelopeKind.ADD,
     added: usable.map(({ leaf }) => leaf),
-    stage: (current) => current.stageAdd(usable.map(({ keyPackage }) => keyPackage), judge),
+    stage: (current) =>
+      current.stageAdd(
+        usable.map(({ keyPackage }) => keyPackage),
+        judge,
+      ),
   };
 }
 
 /** Removes all devices of a user, or the devices named. */
-export function removeDevices(group: Group, unwanted: (member: LeafName) => boolean): Change | undefined {
+export function removeDevices(
+  group: Group,
+  unwanted: (member: LeafName) => boolean,
+): Change | undefined {
   const removed = group
     .members()
     .map((member) => ({ user: member.user as UserId, device: member.device as DeviceId }))

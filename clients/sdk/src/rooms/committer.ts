@@ -1,5 +1,5 @@
 import type { Group, PendingCommit } from "@sotto/mls";
-import { EnvelopeKind, ErrorCode, fromHex, toHex, toSafeNumber } from "@sotto/protocol";
+import { type EnvelopeKind, ErrorCode, fromHex, toHex, toSafeNumber } from "@sotto/protocol";
 import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError, serverError } from "../errors.ts";
@@ -24,7 +24,11 @@ interface Written {
   readonly envelope: Uint8Array;
   readonly sha256: string;
   readonly draft: EnvelopeDraft;
-  readonly parts: { readonly commit: Uint8Array; readonly welcome: Uint8Array | undefined; readonly tree: Uint8Array };
+  readonly parts: {
+    readonly commit: Uint8Array;
+    readonly welcome: Uint8Array | undefined;
+    readonly tree: Uint8Array;
+  };
 }
 
 /**
@@ -52,7 +56,10 @@ export class Committer {
     for (let attempt = 1; ; attempt++) {
       try {
         const connection = await context.online(stepTimeoutMs, context.signal);
-        await this.#room.until(() => this.#room.caughtUp && state.phase === "active" && !state.pending, stepTimeoutMs);
+        await this.#room.until(
+          () => this.#room.caughtUp && state.phase === "active" && !state.pending,
+          stepTimeoutMs,
+        );
         const written = await this.#stage(decide);
         if (!written) return state.roster?.foldedTo ?? 0;
         if (await this.#append(connection, written)) return state.roster?.foldedTo ?? 0;
@@ -62,7 +69,10 @@ export class Committer {
         await this.#giveUpPending();
       }
       if (attempt >= attemptsMax) {
-        throw new SottoClientError("REFUSED", "others changed the room at the same time again and again; try once more");
+        throw new SottoClientError(
+          "REFUSED",
+          "others changed the room at the same time again and again; try once more",
+        );
       }
       await context.clock.sleep(context.random() * jitterMs * attempt, context.signal);
     }
@@ -112,7 +122,10 @@ export class Committer {
       const value = { room: fromHex(room), envelope };
       const answer = await connection.request({ case: "commit", value }, "appended");
       const sequence = toSafeNumber(answer.position?.sequence ?? 0n);
-      await this.#room.until(() => state.cursor >= sequence || state.phase === "left", stepTimeoutMs);
+      await this.#room.until(
+        () => state.cursor >= sequence || state.phase === "left",
+        stepTimeoutMs,
+      );
       return true;
     } catch (error) {
       const refusal = serverError(error);
@@ -124,7 +137,10 @@ export class Committer {
       });
       if (refusal.code !== ErrorCode.STALE) throw error;
       const winner = refusal.handshake ?? 0;
-      await this.#room.until(() => (state.roster?.foldedTo ?? 0) >= winner || state.cursor >= winner, stepTimeoutMs);
+      await this.#room.until(
+        () => (state.roster?.foldedTo ?? 0) >= winner || state.cursor >= winner,
+        stepTimeoutMs,
+      );
       return false;
     }
   }

@@ -30,7 +30,11 @@ export interface LeafName {
 }
 
 /** A signed handshake record that follows what `state` knows of the room. */
-export async function writeEnvelope(context: RoomContext, state: RoomState, draft: EnvelopeDraft): Promise<Uint8Array> {
+export async function writeEnvelope(
+  context: RoomContext,
+  state: RoomState,
+  draft: EnvelopeDraft,
+): Promise<Uint8Array> {
   const before: Roster | undefined = state.roster;
   const leaf = ({ user, device }: LeafName) => ({ user: fromHex(user), device: fromHex(device) });
   const envelope: Envelope = create(EnvelopeSchema, {

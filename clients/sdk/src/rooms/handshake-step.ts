@@ -1,5 +1,11 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { checkEnvelope, directRoomId, foldRoster, openEnvelope, type Roster } from "@sotto/identity";
+import {
+  checkEnvelope,
+  directRoomId,
+  foldRoster,
+  openEnvelope,
+  type Roster,
+} from "@sotto/identity";
 import { type Group, MlsError } from "@sotto/mls";
 import {
   type DeviceId,
@@ -57,7 +63,11 @@ export async function stepHandshake(
   return { result: { changes, groupChanged: true }, group: next, envelope };
 }
 
-async function readEnvelope(context: RoomContext, connection: Connection, data: Uint8Array): Promise<Envelope> {
+async function readEnvelope(
+  context: RoomContext,
+  connection: Connection,
+  data: Uint8Array,
+): Promise<Envelope> {
   const parsed = await openEnvelope(data, async (committer, directorySize) => {
     await context.directory.sync(connection, directorySize);
     return context.directory.directory.deviceAsOf(committer.device, directorySize)?.keys.sign;
@@ -80,7 +90,9 @@ async function nextGroup(step: Step, group: Group | undefined): Promise<Group | 
     state.phase = "left";
     return undefined;
   }
-  const enters = envelope.kind === EnvelopeKind.ADD && envelope.added.some((leaf) => parseDeviceId(leaf.device) === own);
+  const enters =
+    envelope.kind === EnvelopeKind.ADD &&
+    envelope.added.some((leaf) => parseDeviceId(leaf.device) === own);
   if (enters) return await enter(step);
   if (!group || state.phase !== "active") return group;
   return await apply(step, group);
@@ -94,14 +106,22 @@ async function enter(step: Step): Promise<Group | undefined> {
       context.parts.fetch(connection, state.room, envelope.welcome),
       context.parts.fetch(connection, state.room, envelope.tree),
     ]);
-    const group = await context.keyPackages.join(welcome, tree, judgeAt(context.directory, toSafeNumber(envelope.directorySize)));
-    if (toHex(group.room) !== state.room) throw new SottoClientError("ALTERED", "the invitation is for another room");
+    const group = await context.keyPackages.join(
+      welcome,
+      tree,
+      judgeAt(context.directory, toSafeNumber(envelope.directorySize)),
+    );
+    if (toHex(group.room) !== state.room)
+      throw new SottoClientError("ALTERED", "the invitation is for another room");
     state.phase = "active";
     state.roster = await rosterOnEntry(step, group);
     return group;
   } catch (error) {
     if (isConnectionLoss(error)) throw error;
-    context.notice(state.room, "the invitation into this room could not be opened; coming back in by another way");
+    context.notice(
+      state.room,
+      "the invitation into this room could not be opened; coming back in by another way",
+    );
     state.phase = "lost";
     return undefined;
   }
@@ -115,7 +135,9 @@ async function rosterOnEntry(step: Step, group: Group): Promise<Roster> {
   const others = users.filter((user) => user !== context.profile.user);
   const peer = others[0];
   const direct =
-    state.room.length === 64 && peer && (await directRoomId(context.profile.user, peer)) === state.room
+    state.room.length === 64 &&
+    peer &&
+    (await directRoomId(context.profile.user, peer)) === state.room
       ? [context.profile.user, peer].sort()
       : [];
   return {
@@ -124,10 +146,12 @@ async function rosterOnEntry(step: Step, group: Group): Promise<Roster> {
     headHash: recordSha256,
     epoch: toSafeNumber(envelope.epoch),
     devices: new Map(
-      group.members().map((member) => [
-        member.device as DeviceId,
-        { user: member.user as UserId, device: member.device as DeviceId, entered: sequence },
-      ]),
+      group
+        .members()
+        .map((member) => [
+          member.device as DeviceId,
+          { user: member.user as UserId, device: member.device as DeviceId, entered: sequence },
+        ]),
     ),
     admins: policy.admins.map((user) => parseUserId(user)),
     former: [],
@@ -186,7 +210,11 @@ async function foldIn(step: Step, group: Group | undefined): Promise<void> {
   const begins = envelope.kind === EnvelopeKind.CREATE;
   if (!state.roster && !begins) return;
   const refusal = await checkEnvelope(begins ? undefined : state.roster, envelope);
-  if (refusal) context.notice(state.room, `the server accepted a handshake record that breaks its rules: ${refusal.message}`);
+  if (refusal)
+    context.notice(
+      state.room,
+      `the server accepted a handshake record that breaks its rules: ${refusal.message}`,
+    );
   state.roster = foldRoster(begins ? undefined : state.roster, envelope, sequence, recordSha256);
   if (group && state.reserved && state.reserved.epoch !== group.epoch) state.reserved = undefined;
 }

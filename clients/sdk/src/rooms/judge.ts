@@ -1,15 +1,18 @@
-import { equalBytes } from "../bytes.ts";
 import type { LeafIdentity } from "@sotto/mls";
-import type { DirectoryReplica } from "../directory/directory-replica.ts";
 import type { DeviceId } from "@sotto/protocol";
 import { toHex } from "@sotto/protocol";
+import { equalBytes } from "../bytes.ts";
+import type { DirectoryReplica } from "../directory/directory-replica.ts";
 
 /**
  * Judges a leaf by the directory as it was at `size`, so that everybody judges alike: was this key
  * certified for this device of this user? A device revoked later stays judged as certified, or nobody
  * could join a group that still holds it; revocation is acted on by removing it.
  */
-export function judgeAt(replica: DirectoryReplica, size: number): (leaf: LeafIdentity, key: Uint8Array) => boolean {
+export function judgeAt(
+  replica: DirectoryReplica,
+  size: number,
+): (leaf: LeafIdentity, key: Uint8Array) => boolean {
   return (leaf, key) => {
     const device = replica.directory.deviceAsOf(leaf.device as DeviceId, size);
     return (

@@ -53,8 +53,20 @@ export async function stepMessage(
     const entry = context.outbox.find(state.room, id);
     if (!entry) return unavailable(context, state, sequence);
     const content = fromBinary(ContentSchema, entry.content);
-    const result = await entryOf(context, state, sequence, context.profile.user, device, id, content);
-    return { changes: [...result, context.outbox.strike(entry)], settled: entry, groupChanged: false };
+    const result = await entryOf(
+      context,
+      state,
+      sequence,
+      context.profile.user,
+      device,
+      id,
+      content,
+    );
+    return {
+      changes: [...result, context.outbox.strike(entry)],
+      settled: entry,
+      groupChanged: false,
+    };
   }
   const opened = group && (await open(context, state, group, device, id, stored.sealed));
   if (!opened) return unavailable(context, state, sequence);
@@ -102,7 +114,13 @@ async function entryOf(
   const { body } = content;
   switch (body.case) {
     case "text":
-      return context.history.changesFor({ type: "message", ...base, device, id, text: body.value.text });
+      return context.history.changesFor({
+        type: "message",
+        ...base,
+        device,
+        id,
+        text: body.value.text,
+      });
     case "title": {
       state.title = body.value.title;
       return context.history.changesFor({ type: "title", ...base, title: body.value.title });
@@ -121,7 +139,13 @@ async function entryOf(
         mime: manifest.mime,
         ...(manifest.durationMs ? { durationMs: manifest.durationMs } : {}),
       };
-      const kept = { room: state.room, sequence, sender, at, manifest: toHex(toBinary(MediaManifestSchema, manifest)) };
+      const kept = {
+        room: state.room,
+        sequence,
+        sender,
+        at,
+        manifest: toHex(toBinary(MediaManifestSchema, manifest)),
+      };
       return [
         ...context.history.changesFor(entry),
         { table: "media", key: object, value: new TextEncoder().encode(JSON.stringify(kept)) },
@@ -141,7 +165,12 @@ async function entryOf(
 }
 
 function unavailable(context: RoomContext, state: RoomState, sequence: number): StepResult {
-  const entry: HistoryEntry = { type: "history-unavailable", room: state.room, sequence, why: "cannot-open" };
+  const entry: HistoryEntry = {
+    type: "history-unavailable",
+    room: state.room,
+    sequence,
+    why: "cannot-open",
+  };
   return { changes: context.history.changesFor(entry), groupChanged: false };
 }
 

@@ -43,7 +43,12 @@ export class Outbox {
   }
 
   /** Stores an entry together with `changes`; it is durable once this resolved. */
-  async add(room: RoomId, id: MessageId, content: Uint8Array, changes: readonly StoreChange[]): Promise<void> {
+  async add(
+    room: RoomId,
+    id: MessageId,
+    content: Uint8Array,
+    changes: readonly StoreChange[],
+  ): Promise<void> {
     const key = `${String(this.#next++).padStart(16, "0")}/${room}/${id}`;
     await this.#store.commit([...changes, { table: "outbox", key, value: content }]);
     this.#entries.set(`${room}/${id}`, { key, room, id, content });

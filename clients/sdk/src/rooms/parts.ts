@@ -1,5 +1,14 @@
-import { ErrorCode, limits, type ObjectId, ObjectKind, type Part, parseObjectId, type RoomId, fromHex } from "@sotto/protocol";
 import type { Clock } from "@sotto/clock";
+import {
+  ErrorCode,
+  fromHex,
+  limits,
+  type ObjectId,
+  ObjectKind,
+  type Part,
+  parseObjectId,
+  type RoomId,
+} from "@sotto/protocol";
 import { equalBytes, sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { SottoClientError, serverError } from "../errors.ts";
@@ -28,17 +37,29 @@ export class Parts {
   }
 
   /** Uploads a part that `describe` named by hash; nothing where it travels inline. */
-  async upload(connection: Connection, room: RoomId, part: PartInit, bytes: Uint8Array | undefined): Promise<void> {
+  async upload(
+    connection: Connection,
+    room: RoomId,
+    part: PartInit,
+    bytes: Uint8Array | undefined,
+  ): Promise<void> {
     if (!bytes || part.sha256.length === 0) return;
     const at = { room: fromHex(room), object: part.sha256 };
     const info = await connection.request(
-      { case: "createObject", value: { ...at, kind: ObjectKind.PART, sealedBytes: BigInt(bytes.length) } },
+      {
+        case: "createObject",
+        value: { ...at, kind: ObjectKind.PART, sealedBytes: BigInt(bytes.length) },
+      },
       "objectInfo",
     );
     if (info.complete) return;
     for (let piece = info.piecesDurable; piece * limits.pieceBytes < bytes.length; piece++) {
       const data = bytes.subarray(piece * limits.pieceBytes, (piece + 1) * limits.pieceBytes);
-      await connection.upload({ case: "putPiece", value: { ...at, piece, bytes: data.length } }, data, "pieceStored");
+      await connection.upload(
+        { case: "putPiece", value: { ...at, piece, bytes: data.length } },
+        data,
+        "pieceStored",
+      );
     }
   }
 
@@ -54,7 +75,10 @@ export class Parts {
       try {
         const bytes = await this.#download(connection, room, object, part.bytes);
         if (equalBytes(await sha256(bytes), part.sha256)) return bytes;
-        throw new SottoClientError("ALTERED", "a part of a room's handshake record was altered by the server");
+        throw new SottoClientError(
+          "ALTERED",
+          "a part of a room's handshake record was altered by the server",
+        );
       } catch (error) {
         const code = serverError(error)?.code;
         const early = code === ErrorCode.UNKNOWN_OBJECT || code === ErrorCode.OBJECT_INCOMPLETE;
@@ -64,18 +88,30 @@ export class Parts {
     }
   }
 
-  async #download(connection: Connection, room: RoomId, object: ObjectId, length: number): Promise<Uint8Array> {
+  async #download(
+    connection: Connection,
+    room: RoomId,
+    object: ObjectId,
+    length: number,
+  ): Promise<Uint8Array> {
     const { bytes } = await connection.download(
       (credit) => ({
         case: "openObject",
-        value: { room: fromHex(room), object: fromHex(object), offset: 0n, length: BigInt(length), credit },
+        value: {
+          room: fromHex(room),
+          object: fromHex(object),
+          offset: 0n,
+          length: BigInt(length),
+          credit,
+        },
       }),
       "objectOpened",
     );
     const whole = new Uint8Array(length);
     let filled = 0;
     for await (const chunk of bytes) {
-      if (filled + chunk.length > length) throw new SottoClientError("ALTERED", "a part is longer than it was said to be");
+      if (filled + chunk.length > length)
+        throw new SottoClientError("ALTERED", "a part is longer than it was said to be");
       whole.set(chunk, filled);
       filled += chunk.length;
     }

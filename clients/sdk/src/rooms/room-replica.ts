@@ -5,14 +5,14 @@ import {
   ErrorCode,
   fromHex,
   PositionSchema,
-  type Record as RecordMessage,
   RecordKind,
+  type Record as RecordMessage,
   type RoomId,
   toHex,
   toSafeNumber,
 } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
-import { isConnectionLoss, serverError, SottoClientError } from "../errors.ts";
+import { isConnectionLoss, SottoClientError, serverError } from "../errors.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { Serial } from "../serial.ts";
 import { stepHandshake } from "./handshake-step.ts";
@@ -66,7 +66,11 @@ export class RoomReplica {
 
   /** True while everything up to the room's head at the time of the last subscription is processed. */
   get caughtUp(): boolean {
-    return this.#subscribedOn !== undefined && !this.#subscribedOn.closed && this.state.cursor >= this.#head;
+    return (
+      this.#subscribedOn !== undefined &&
+      !this.#subscribedOn.closed &&
+      this.state.cursor >= this.#head
+    );
   }
 
   /** Runs `task` while nothing else touches the group. */
@@ -84,7 +88,10 @@ export class RoomReplica {
     // What was taken in before must be through, so that the cursor is right.
     await this.#serial.idle();
     const { incarnation, cursor } = this.state;
-    const after = create(PositionSchema, { incarnation: fromHex(incarnation), sequence: BigInt(cursor) });
+    const after = create(PositionSchema, {
+      incarnation: fromHex(incarnation),
+      sequence: BigInt(cursor),
+    });
     try {
       const value = { room: fromHex(this.room), after };
       const answer = await connection.request({ case: "subscribe", value }, "subscribed");
@@ -123,12 +130,16 @@ export class RoomReplica {
       .sleep(resubscribeWaitMs, this.context.signal)
       .then(() => this.subscribe(connection))
       .catch((error) => {
-        if (!connection.closed && !this.context.signal.aborted) this.#interruptedAgain(connection, error);
+        if (!connection.closed && !this.context.signal.aborted)
+          this.#interruptedAgain(connection, error);
       });
   }
 
   #interruptedAgain(connection: Connection, error: unknown): void {
-    this.context.notice(this.room, `this room cannot be read now: ${error instanceof Error ? error.message : "?"}`);
+    this.context.notice(
+      this.room,
+      `this room cannot be read now: ${error instanceof Error ? error.message : "?"}`,
+    );
     this.#subscribedOn = connection;
     this.interrupted(connection);
   }
@@ -148,7 +159,9 @@ export class RoomReplica {
       };
       const abort = () => settle(() => reject(this.context.signal.reason));
       const timer = this.context.clock.after(timeoutMs, () =>
-        settle(() => reject(new SottoClientError("NOT_REACHABLE", "the server did not answer in time"))),
+        settle(() =>
+          reject(new SottoClientError("NOT_REACHABLE", "the server did not answer in time")),
+        ),
       );
       this.context.signal.addEventListener("abort", abort, { once: true });
       this.#waiting.add(check);
@@ -158,7 +171,8 @@ export class RoomReplica {
   /** Stores the room's state together with `changes`, and its group where it changed. */
   async persist(changes: readonly StoreChange[], groupChanged: boolean): Promise<void> {
     const all = [...changes, roomChange(this.state)];
-    if (this.state.phase === "left") all.push({ table: "groups", key: this.room, value: undefined });
+    if (this.state.phase === "left")
+      all.push({ table: "groups", key: this.room, value: undefined });
     else if (groupChanged && this.group) {
       all.push({ table: "groups", key: this.room, value: await this.group.serialise() });
     }
@@ -238,7 +252,10 @@ export class RoomReplica {
     if (this.#closed || this.context.signal.aborted) return;
     const connection = this.#subscribedOn;
     if (!isConnectionLoss(error)) {
-      this.context.notice(this.room, `a record could not be processed: ${error instanceof Error ? error.message : "?"}`);
+      this.context.notice(
+        this.room,
+        `a record could not be processed: ${error instanceof Error ? error.message : "?"}`,
+      );
     }
     this.#incoming.length = 0;
     if (connection && !connection.closed) this.interrupted(connection);

@@ -77,7 +77,9 @@ export function parseRoomState(value: Uint8Array): RoomState {
     phase: json.phase,
     incarnation: json.incarnation,
     cursor: json.cursor,
-    roster: json.roster ? rosterFromMessage(fromBinary(RosterSchema, fromHex(json.roster))) : undefined,
+    roster: json.roster
+      ? rosterFromMessage(fromBinary(RosterSchema, fromHex(json.roster)))
+      : undefined,
     title: json.title,
     senderSequence: json.senderSequence,
     previousSha256: json.previousSha256,

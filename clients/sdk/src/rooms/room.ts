@@ -33,7 +33,9 @@ export class Room {
   /** Sends the room's title again, for those who came after it was sent. */
   async tellTitle(): Promise<Sent | undefined> {
     const { title } = this.replica.state;
-    return title ? await this.say({ case: "title", value: { $typeName: "sotto.v1.RoomTitle", title } }) : undefined;
+    return title
+      ? await this.say({ case: "title", value: { $typeName: "sotto.v1.RoomTitle", title } })
+      : undefined;
   }
 
   async say(body: Content["body"], signal?: AbortSignal): Promise<Sent> {
@@ -53,7 +55,10 @@ export class Room {
       if (await rejoin(this.replica, this.committer, connection)) this.sender.wake();
     } catch (error) {
       if (!isConnectionLoss(error) && !context.signal.aborted) {
-        context.notice(this.replica.room, `this device could not come back into the room: ${String(error)}`);
+        context.notice(
+          this.replica.room,
+          `this device could not come back into the room: ${String(error)}`,
+        );
       }
     } finally {
       this.#rejoining = false;

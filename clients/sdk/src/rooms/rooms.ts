@@ -128,7 +128,10 @@ export class Rooms {
       .map(({ id }) => ({ user: peer, device: id }));
     await room.committer.commit((group) => addDevices(room.replica, connection, group, wanted));
     if (isIn()) return room;
-    throw new SottoClientError("REFUSED", "they have published no keys yet; try again when they were online once");
+    throw new SottoClientError(
+      "REFUSED",
+      "they have published no keys yet; try again when they were online once",
+    );
   }
 
   close(): void {
@@ -186,7 +189,8 @@ export class Rooms {
 
   async #ensure(id: RoomId, entered: number): Promise<Room> {
     const known = this.#rooms.get(id);
-    if (known && (known.replica.state.phase !== "left" || known.replica.state.cursor >= entered)) return known;
+    if (known && (known.replica.state.phase !== "left" || known.replica.state.cursor >= entered))
+      return known;
     known?.replica.close();
     const state = newRoomState(id, entered);
     if (known) state.title = known.replica.state.title;
@@ -197,7 +201,8 @@ export class Rooms {
 
   async #load(state: RoomState): Promise<void> {
     const bytes = await this.#context.store.get("groups", state.room);
-    const group = bytes && state.phase !== "left" ? await this.#context.mls.restore(bytes) : undefined;
+    const group =
+      bytes && state.phase !== "left" ? await this.#context.mls.restore(bytes) : undefined;
     if (group && state.reserved?.epoch === group.epoch) {
       // What was reserved before the last stop may have been used: never seal under it again.
       await group.resumeAt(state.reserved.generation);
@@ -246,6 +251,9 @@ export class Rooms {
       if (found) return found;
       await clock.sleep(100, signal);
     }
-    throw new SottoClientError("NOT_IN_ROOM", "the other side has begun this conversation but has not let this device in yet; it must come online once");
+    throw new SottoClientError(
+      "NOT_IN_ROOM",
+      "the other side has begun this conversation but has not let this device in yet; it must come online once",
+    );
   }
 }

@@ -1,10 +1,18 @@
+import {
+  ErrorCode,
+  fromHex,
+  type MessageId,
+  parseMessageId,
+  Retry,
+  SottoError,
+  toSafeNumber,
+} from "@sotto/protocol";
 import type { Content } from "@sotto/protocol/content";
-import { ErrorCode, fromHex, type MessageId, parseMessageId, Retry, SottoError, toSafeNumber } from "@sotto/protocol";
 import { randomBytes } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
 import { encodeContent, messageAad } from "./message-step.ts";
-import { outboxEntriesMax, type OutboxEntry } from "./outbox.ts";
+import { type OutboxEntry, outboxEntriesMax } from "./outbox.ts";
 import type { RoomReplica } from "./room-replica.ts";
 import { roomChange } from "./room-state.ts";
 
@@ -55,7 +63,10 @@ export class Sender {
     const { context, state } = this.#room;
     const id = parseMessageId(randomBytes(16));
     if (context.outbox.size >= outboxEntriesMax) {
-      throw new SottoClientError("TOO_LARGE", `${outboxEntriesMax} messages are waiting to be sent already`);
+      throw new SottoClientError(
+        "TOO_LARGE",
+        `${outboxEntriesMax} messages are waiting to be sent already`,
+      );
     }
     const sent = new Promise<Sent>((resolve, reject) => this.#waiters.set(id, { resolve, reject }));
     sent.catch(() => {});
@@ -86,7 +97,9 @@ export class Sender {
   }
 
   #unsent(): OutboxEntry[] {
-    return this.#room.context.outbox.of(this.#room.room).filter((entry) => !this.#acknowledged.has(entry.id));
+    return this.#room.context.outbox
+      .of(this.#room.room)
+      .filter((entry) => !this.#acknowledged.has(entry.id));
   }
 
   async #run(): Promise<void> {
@@ -95,11 +108,15 @@ export class Sender {
       if (this.#room.state.phase === "left") return this.#refuseAll();
       try {
         const connection = await context.online(stepTimeoutMs, context.signal);
-        await this.#room.until(() => this.#room.caughtUp && this.#room.state.phase === "active", stepTimeoutMs);
+        await this.#room.until(
+          () => this.#room.caughtUp && this.#room.state.phase === "active",
+          stepTimeoutMs,
+        );
         await this.#window(connection);
       } catch (error) {
         if (context.signal.aborted) return;
-        if (!isConnectionLoss(error)) context.notice(this.#room.room, `sending waits: ${describe(error)}`);
+        if (!isConnectionLoss(error))
+          context.notice(this.#room.room, `sending waits: ${describe(error)}`);
         await context.clock.sleep(retryWaitMs, context.signal).catch(() => {});
       }
     }
@@ -120,17 +137,27 @@ export class Sender {
       }),
     );
     const stale = Math.max(...outcomes.map((outcome) => outcome ?? 0));
-    if (stale > 0) await this.#room.until(() => (this.#room.state.roster?.foldedTo ?? 0) >= stale, stepTimeoutMs);
+    if (stale > 0)
+      await this.#room.until(
+        () => (this.#room.state.roster?.foldedTo ?? 0) >= stale,
+        stepTimeoutMs,
+      );
   }
 
-  #seal(entries: readonly OutboxEntry[]): Promise<{ entry: OutboxEntry; bytes: Uint8Array; handshake: number }[]> {
+  #seal(
+    entries: readonly OutboxEntry[],
+  ): Promise<{ entry: OutboxEntry; bytes: Uint8Array; handshake: number }[]> {
     return this.#room.exclusive(async () => {
       const { group, state, room } = this.#room;
       if (!group || state.phase !== "active" || !state.roster) {
         throw new SottoClientError("NOT_IN_ROOM", "this device is not in the room now");
       }
       const needed = group.nextGeneration + entries.length;
-      if (!state.reserved || state.reserved.epoch !== group.epoch || state.reserved.generation < needed) {
+      if (
+        !state.reserved ||
+        state.reserved.epoch !== group.epoch ||
+        state.reserved.generation < needed
+      ) {
         state.reserved = { epoch: group.epoch, generation: needed + reservedGenerations };
         await this.#room.persist([], false);
       }
@@ -144,8 +171,18 @@ export class Sender {
     });
   }
 
-  async #append(connection: Connection, entry: OutboxEntry, sealed: Uint8Array, handshake: number): Promise<0> {
-    const value = { room: fromHex(entry.room), id: fromHex(entry.id), handshake: BigInt(handshake), sealed };
+  async #append(
+    connection: Connection,
+    entry: OutboxEntry,
+    sealed: Uint8Array,
+    handshake: number,
+  ): Promise<0> {
+    const value = {
+      room: fromHex(entry.room),
+      id: fromHex(entry.id),
+      handshake: BigInt(handshake),
+      sealed,
+    };
     const answer = await connection.request({ case: "append", value }, "appended");
     this.#settle(entry.id, toSafeNumber(answer.position?.sequence ?? 0n));
     return 0;
@@ -185,7 +222,12 @@ export class Sender {
       await this.#strike(entry);
       this.#waiters
         .get(entry.id)
-        ?.reject(new SottoClientError("NOT_IN_ROOM", "this device was removed from the room; nothing was sent"));
+        ?.reject(
+          new SottoClientError(
+            "NOT_IN_ROOM",
+            "this device was removed from the room; nothing was sent",
+          ),
+        );
     }
   }
 

@@ -59,7 +59,10 @@ export class Upkeep {
       await this.#letIn(connection);
     } catch (error) {
       if (isConnectionLoss(error) || context.signal.aborted) return;
-      context.notice(replica.room, `the room's members could not be brought up to date: ${String(error)}`);
+      context.notice(
+        replica.room,
+        `the room's members could not be brought up to date: ${String(error)}`,
+      );
     }
   }
 
@@ -68,7 +71,10 @@ export class Upkeep {
     const directory = replica.context.directory.directory;
     const revoked = ({ device }: LeafName) => directory.device(device)?.revokedAt !== undefined;
     if (!replica.group || !removeDevices(replica.group, revoked)) return;
-    await replica.context.clock.sleep(replica.context.random() * patienceMs, replica.context.signal);
+    await replica.context.clock.sleep(
+      replica.context.random() * patienceMs,
+      replica.context.signal,
+    );
     await committer.commit(async (group) => removeDevices(group, revoked));
   }
 
@@ -111,23 +117,33 @@ export class Upkeep {
     const devices: LeafName[] = [];
     for (const user of users) {
       for (const device of directory.user(user)?.devices ?? []) {
-        if (device.revokedAt === undefined && !present.has(device.id)) devices.push({ user, device: device.id as DeviceId });
+        if (device.revokedAt === undefined && !present.has(device.id))
+          devices.push({ user, device: device.id as DeviceId });
       }
     }
     return { devices, own: arrived.own };
   }
 
   /** Newcomers whose invite grants this room, and who never were in it. */
-  async #arrived(connection: Connection, present: ReadonlySet<UserId>): Promise<{ users: UserId[]; own: boolean }> {
+  async #arrived(
+    connection: Connection,
+    present: ReadonlySet<UserId>,
+  ): Promise<{ users: UserId[]; own: boolean }> {
     const { replica } = this.#room;
     const { context } = replica;
     const directory = context.directory.directory;
     const room = fromHex(replica.room);
-    const { grants } = await connection.request({ case: "listGrants", value: { rooms: [room] } }, "grantList");
+    const { grants } = await connection.request(
+      { case: "listGrants", value: { rooms: [room] } },
+      "grantList",
+    );
     const candidates = directory.users().filter((user) => user.invite && !present.has(user.id));
     if (candidates.length === 0 || grants.length === 0) return { users: [], own: false };
     const roster = await connection.request({ case: "getRoster", value: { room } }, "roster");
-    const former = new Set([...roster.former.map((id) => toHex(id)), ...(replica.state.roster?.former ?? [])]);
+    const former = new Set([
+      ...roster.former.map((id) => toHex(id)),
+      ...(replica.state.roster?.former ?? []),
+    ]);
     const users: UserId[] = [];
     let own = false;
     for (const bytes of grants) {

@@ -15,10 +15,16 @@ export const webSocketTransport: Transport = {
       const abort = () => socket.close();
       signal.addEventListener("abort", abort, { once: true });
       const unopened = () => {
-        reject(signal.aborted ? signal.reason : new SottoClientError("NOT_REACHABLE", `no connection to ${host}`));
+        reject(
+          signal.aborted
+            ? signal.reason
+            : new SottoClientError("NOT_REACHABLE", `no connection to ${host}`),
+        );
       };
       socket.addEventListener("close", unopened);
-      socket.addEventListener("message", (event) => events.data(new Uint8Array(event.data as ArrayBuffer)));
+      socket.addEventListener("message", (event) =>
+        events.data(new Uint8Array(event.data as ArrayBuffer)),
+      );
       const reportDrained = () => {
         if (socket.bufferedAmount === 0) events.drained();
         else setTimeout(reportDrained, drainPollMs);
@@ -26,9 +32,14 @@ export const webSocketTransport: Transport = {
       socket.addEventListener("open", () => {
         signal.removeEventListener("abort", abort);
         socket.removeEventListener("close", unopened);
-        socket.addEventListener("close", (event) => events.closed(event.reason || "the connection was closed"));
+        socket.addEventListener("close", (event) =>
+          events.closed(event.reason || "the connection was closed"),
+        );
         resolve({
-          binding: { kind: "origin", origin: (globalThis as { location?: { origin: string } }).location?.origin ?? "" },
+          binding: {
+            kind: "origin",
+            origin: (globalThis as { location?: { origin: string } }).location?.origin ?? "",
+          },
           peerKeySha256: undefined,
           send(bytes) {
             socket.send(bytes as Uint8Array<ArrayBuffer>);

@@ -41,11 +41,16 @@ export interface Keyserver {
 }
 
 export type RequestCase = NonNullable<Request["body"]["case"]>;
-export type RequestValue<Case extends RequestCase> = Extract<Request["body"], { case: Case }>["value"];
+export type RequestValue<Case extends RequestCase> = Extract<
+  Request["body"],
+  { case: Case }
+>["value"];
 export type Answer = NonNullable<MessageInitShape<typeof ResponseSchema>["body"]>;
 
 /** Takes one from the caller's budget of writes. Throws `SottoError` RATE_LIMITED. */
 export function spend(server: Keyserver, caller: Principal, what: string): void {
   if (server.writeBudget.take(`${what}/${caller.user}`)) return;
-  throw new SottoError(ErrorCode.RATE_LIMITED, "too many in a short time; try again later", { retryAfterMs: 60_000 });
+  throw new SottoError(ErrorCode.RATE_LIMITED, "too many in a short time; try again later", {
+    retryAfterMs: 60_000,
+  });
 }

@@ -1,8 +1,22 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { checkEnvelope, foldRoster, leaves, openEnvelope, type Roster, sha256Hex } from "@sotto/identity";
+import {
+  checkEnvelope,
+  foldRoster,
+  leaves,
+  openEnvelope,
+  type Roster,
+  sha256Hex,
+} from "@sotto/identity";
 import { RosterChangeSchema, subjects } from "@sotto/interservice";
 import { type Appended, LogError } from "@sotto/log";
-import { type Envelope, ErrorCode, fromHex, parseRoomId, type RoomId, SottoError } from "@sotto/protocol";
+import {
+  type Envelope,
+  ErrorCode,
+  fromHex,
+  parseRoomId,
+  type RoomId,
+  SottoError,
+} from "@sotto/protocol";
 import { topicOf } from "../rosters.ts";
 import type { Answer, Keyserver, Principal, RequestValue } from "./command.ts";
 
@@ -51,15 +65,22 @@ async function readEnvelope(
       throw new SottoError(ErrorCode.FORBIDDEN, "the envelope is another device's");
     }
     if (directorySize > directory.size) await server.state.catchUp();
-    if (directorySize > directory.size) throw new SottoError(ErrorCode.BAD_ENVELOPE, "its directory size is not reached");
+    if (directorySize > directory.size)
+      throw new SottoError(ErrorCode.BAD_ENVELOPE, "its directory size is not reached");
     const device = directory.device(committer.device);
-    if (device?.revokedAt !== undefined) throw new SottoError(ErrorCode.DEVICE_REVOKED, "that device is revoked");
+    if (device?.revokedAt !== undefined)
+      throw new SottoError(ErrorCode.DEVICE_REVOKED, "that device is revoked");
     return device?.keys.sign;
   });
-  if (parseRoomId(envelope.room) !== room) throw new SottoError(ErrorCode.BAD_ENVELOPE, "the envelope is for another room");
+  if (parseRoomId(envelope.room) !== room)
+    throw new SottoError(ErrorCode.BAD_ENVELOPE, "the envelope is for another room");
   for (const { user, device } of leaves(envelope.added)) {
     const known = directory.deviceAsOf(device, Number(envelope.directorySize));
-    if (known?.user !== user) throw new SottoError(ErrorCode.UNKNOWN_DEVICE, "it adds a device that the directory does not hold");
+    if (known?.user !== user)
+      throw new SottoError(
+        ErrorCode.UNKNOWN_DEVICE,
+        "it adds a device that the directory does not hold",
+      );
     if (directory.device(device)?.revokedAt !== undefined) {
       throw new SottoError(ErrorCode.DEVICE_REVOKED, "it adds a device that is revoked");
     }
@@ -84,11 +105,16 @@ async function append(
           handshake: error.handshake ?? (await server.log.head(topicOf(room))).handshake,
         });
       case "FULL":
-        throw new SottoError(ErrorCode.STORAGE_FULL, "the server's disk is full; nothing was stored");
+        throw new SottoError(
+          ErrorCode.STORAGE_FULL,
+          "the server's disk is full; nothing was stored",
+        );
       case "TOO_LARGE":
         throw new SottoError(ErrorCode.TOO_LARGE, "the handshake record is too large");
       default:
-        throw new SottoError(ErrorCode.UNAVAILABLE, "the log cannot be reached now", { cause: error });
+        throw new SottoError(ErrorCode.UNAVAILABLE, "the log cannot be reached now", {
+          cause: error,
+        });
     }
   }
 }

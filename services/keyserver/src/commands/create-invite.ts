@@ -2,7 +2,13 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { decodeGrant } from "@sotto/identity";
 import { GrantsHintSchema, subjects } from "@sotto/interservice";
 import { ErrorCode, fromHex, limits, SottoError, toHex, toSafeNumber } from "@sotto/protocol";
-import { type Answer, type Keyserver, type Principal, type RequestValue, spend } from "./command.ts";
+import {
+  type Answer,
+  type Keyserver,
+  type Principal,
+  type RequestValue,
+  spend,
+} from "./command.ts";
 
 const grantBytesMax = 4096;
 
@@ -15,7 +21,10 @@ export async function createInvite(
   spend(server, caller, "invites");
   const expiresAt = toSafeNumber(request.expiresAtMs);
   if (request.tokenHash.length !== 32 || request.grant.length > grantBytesMax) {
-    throw new SottoError(ErrorCode.BAD_REQUEST, "an invite has a token's SHA-256, and a grant of at most 4 KiB");
+    throw new SottoError(
+      ErrorCode.BAD_REQUEST,
+      "an invite has a token's SHA-256, and a grant of at most 4 KiB",
+    );
   }
   if (request.uses < 1 || request.uses > limits.inviteUsesMax) {
     throw new SottoError(ErrorCode.BAD_REQUEST, `an invite has 1 to ${limits.inviteUsesMax} uses`);
@@ -25,7 +34,8 @@ export async function createInvite(
     throw new SottoError(ErrorCode.BAD_REQUEST, "the grant is not the caller's");
   }
   const tokenHash = toHex(request.tokenHash);
-  if (await server.store.getInvite(tokenHash)) throw new SottoError(ErrorCode.BAD_REQUEST, "that invite exists already");
+  if (await server.store.getInvite(tokenHash))
+    throw new SottoError(ErrorCode.BAD_REQUEST, "that invite exists already");
   await forgetExpired(server);
   await server.store.putInvite({
     tokenHash,
@@ -56,5 +66,6 @@ async function forgetExpired(server: Keyserver): Promise<void> {
     await server.store.deleteInvite(tokenHash);
     forgotten++;
   }
-  if (forgotten === 0) throw new SottoError(ErrorCode.RATE_LIMITED, "this server holds too many invites");
+  if (forgotten === 0)
+    throw new SottoError(ErrorCode.RATE_LIMITED, "this server holds too many invites");
 }

@@ -1,5 +1,13 @@
 import type { DirectoryDevice } from "@sotto/identity";
-import { type DeviceId, ErrorCode, fromHex, limits, parseDeviceId, parseUserId, SottoError } from "@sotto/protocol";
+import {
+  type DeviceId,
+  ErrorCode,
+  fromHex,
+  limits,
+  parseDeviceId,
+  parseUserId,
+  SottoError,
+} from "@sotto/protocol";
 import type { Answer, Keyserver, Principal, RequestValue } from "./command.ts";
 
 /** Devices whose packages one request may claim. */
@@ -13,14 +21,23 @@ export async function publishKeyPackages(
 ): Promise<Answer> {
   const { oneTime, lastResort } = request;
   if (oneTime.length > limits.keyPackagesPublishMax) {
-    throw new SottoError(ErrorCode.TOO_LARGE, `at most ${limits.keyPackagesPublishMax} packages at once`);
+    throw new SottoError(
+      ErrorCode.TOO_LARGE,
+      `at most ${limits.keyPackagesPublishMax} packages at once`,
+    );
   }
   if ([...oneTime, lastResort].some(({ length }) => length > limits.keyPackageBytesMax)) {
-    throw new SottoError(ErrorCode.TOO_LARGE, `a KeyPackage has at most ${limits.keyPackageBytesMax} bytes`);
+    throw new SottoError(
+      ErrorCode.TOO_LARGE,
+      `a KeyPackage has at most ${limits.keyPackageBytesMax} bytes`,
+    );
   }
   if (lastResort.length > 0) await server.store.putLastResort(caller.device, lastResort);
   const room = limits.keyPackagesMax - (await server.store.countKeyPackages(caller.device));
-  const count = await server.store.addKeyPackages(caller.device, oneTime.slice(0, Math.max(0, room)));
+  const count = await server.store.addKeyPackages(
+    caller.device,
+    oneTime.slice(0, Math.max(0, room)),
+  );
   return { case: "keyPackageCount", value: { oneTime: count } };
 }
 
@@ -31,7 +48,12 @@ export async function claimKeyPackages(
   caller: Principal,
 ): Promise<Answer> {
   const devices = wanted(server, request);
-  const packages: { user: Uint8Array; device: Uint8Array; keyPackage: Uint8Array; lastResort: boolean }[] = [];
+  const packages: {
+    user: Uint8Array;
+    device: Uint8Array;
+    keyPackage: Uint8Array;
+    lastResort: boolean;
+  }[] = [];
   const without: Uint8Array[] = [];
   for (const device of devices) {
     // A budget per pair, so that nobody drains somebody's one-time packages.
@@ -67,7 +89,10 @@ function wanted(server: Keyserver, request: RequestValue<"claimKeyPackages">): D
     found.set(device.id, device);
   }
   if (found.size > claimedDevicesMax) {
-    throw new SottoError(ErrorCode.TOO_LARGE, `packages of at most ${claimedDevicesMax} devices at once`);
+    throw new SottoError(
+      ErrorCode.TOO_LARGE,
+      `packages of at most ${claimedDevicesMax} devices at once`,
+    );
   }
   return [...found.values()].filter(({ revokedAt }) => revokedAt === undefined);
 }

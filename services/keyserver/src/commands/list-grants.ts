@@ -12,7 +12,9 @@ export async function listGrants(
   caller: Principal,
 ): Promise<Answer> {
   const own = new Set((await server.rosters.of(caller.user)).map(({ room }) => room));
-  const asked = new Set(request.rooms.map((room) => parseRoomId(room)).filter((room) => own.has(room)));
+  const asked = new Set(
+    request.rooms.map((room) => parseRoomId(room)).filter((room) => own.has(room)),
+  );
   const grants: Uint8Array[] = [];
   let bytes = 0;
   for (const { grants: grant } of [...(await server.store.listInvites())].reverse()) {

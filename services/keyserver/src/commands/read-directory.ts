@@ -2,8 +2,14 @@ import { limits, toSafeNumber } from "@sotto/protocol";
 import type { Answer, Keyserver, RequestValue } from "./command.ts";
 
 /** A page of identity records, exact bytes, in their one order. */
-export async function readDirectory(server: Keyserver, request: RequestValue<"readDirectory">): Promise<Answer> {
-  const limit = Math.max(1, Math.min(request.limit || limits.directoryPageRecordsMax, limits.directoryPageRecordsMax));
+export async function readDirectory(
+  server: Keyserver,
+  request: RequestValue<"readDirectory">,
+): Promise<Answer> {
+  const limit = Math.max(
+    1,
+    Math.min(request.limit || limits.directoryPageRecordsMax, limits.directoryPageRecordsMax),
+  );
   const stored = await server.store.read(toSafeNumber(request.from), limit);
   const records: Uint8Array[] = [];
   let bytes = 0;

@@ -21,6 +21,7 @@ export async function getRoster(
 ): Promise<Answer> {
   const roster = await server.rosters.get(parseRoomId(request.room));
   if (!roster) throw new SottoError(ErrorCode.UNKNOWN_ROOM, "no such room");
-  if (!hasUser(roster, caller.user)) throw new SottoError(ErrorCode.NOT_A_MEMBER, "you are not in that room");
+  if (!hasUser(roster, caller.user))
+    throw new SottoError(ErrorCode.NOT_A_MEMBER, "you are not in that room");
   return { case: "roster", value: rosterToMessage(roster) };
 }

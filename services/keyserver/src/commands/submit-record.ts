@@ -1,7 +1,13 @@
 import { ErrorCode, fromHex, SottoError } from "@sotto/protocol";
-import { type Answer, type Keyserver, type Principal, type RequestValue, spend } from "./command.ts";
-import { announceDirectory } from "./register.ts";
 import { parseSubmitted } from "../parse-submitted.ts";
+import {
+  type Answer,
+  type Keyserver,
+  type Principal,
+  type RequestValue,
+  spend,
+} from "./command.ts";
+import { announceDirectory } from "./register.ts";
 
 /** Appends a record to the caller's own chain. */
 export async function submitRecord(
@@ -11,8 +17,10 @@ export async function submitRecord(
 ): Promise<Answer> {
   spend(server, caller, "records");
   const { record } = parseSubmitted(request.record);
-  if (record.typ === "user-create") throw new SottoError(ErrorCode.BAD_RECORD, "an account is made by Register");
-  if (record.user !== caller.user) throw new SottoError(ErrorCode.FORBIDDEN, "that is somebody else's chain");
+  if (record.typ === "user-create")
+    throw new SottoError(ErrorCode.BAD_RECORD, "an account is made by Register");
+  if (record.user !== caller.user)
+    throw new SottoError(ErrorCode.FORBIDDEN, "that is somebody else's chain");
   const index = await server.state.append(request.record, { now: server.clock.now() });
   server.events.recordAccepted(index);
   const revoked = record.typ === "device-revoke" ? [fromHex(record.device)] : [];

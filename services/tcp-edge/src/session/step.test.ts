@@ -264,10 +264,17 @@ describe("requests", () => {
     const set = (state: PresenceState): RequestBody => ({ case: "setPresence", value: { state } });
     const session = ready(true);
     const effectOf = (state: PresenceState) => ask(session, 1, set(state)).at(-1);
-    expect(effectOf(PresenceState.IDLE)).toEqual({ kind: "setPresence", state: PresenceState.IDLE, begins: true });
+    expect(effectOf(PresenceState.IDLE)).toEqual({
+      kind: "setPresence",
+      state: PresenceState.IDLE,
+      begins: true,
+    });
     expect(session.principal?.quiet).toBe(false);
     expect(effectOf(PresenceState.ONLINE)).toMatchObject({ begins: false });
-    expect(effectOf(PresenceState.OFFLINE)).toMatchObject({ state: PresenceState.OFFLINE, begins: false });
+    expect(effectOf(PresenceState.OFFLINE)).toMatchObject({
+      state: PresenceState.OFFLINE,
+      begins: false,
+    });
     expect(session.principal?.quiet).toBe(true);
   });
 });
