@@ -66,6 +66,7 @@ export class World implements AsyncDisposable {
       data: this.data,
       jsonLogs: true,
       adminPort: 0,
+      limits: {},
     };
     const logger = silentLogger;
     this.#server = await startServer(options, logger, this.#owned);

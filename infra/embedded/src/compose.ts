@@ -116,6 +116,7 @@ async function compose(
         host: options.host,
         port: options.port,
         certificate: { kind: "folder", folder: await data.part("tls") },
+        limits: options.limits,
       },
     }),
   );

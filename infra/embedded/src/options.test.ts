@@ -10,6 +10,7 @@ test("without flags and variables the server is for this machine alone", () => {
     data: resolve("data"),
     jsonLogs: false,
     adminPort: 0,
+    limits: {},
   });
 });
 
@@ -36,6 +37,18 @@ test.each([["--port", "99999"], ["--port", "x"], ["--nonsense"], ["--port"]])(
     expect(() => readOptions(args.filter(Boolean), {})).toThrow(UsageError);
   },
 );
+
+test("limits may be set by name", () => {
+  expect(
+    readOptions(["--limit", "appendsPerSecond=9", "--limit", "idleTimeoutMs=1000"], {}),
+  ).toMatchObject({
+    limits: { appendsPerSecond: 9, idleTimeoutMs: 1000 },
+  });
+  expect(readOptions([], { SOTTO_LIMITS: "appendBurst=1" })).toMatchObject({
+    limits: { appendBurst: 1 },
+  });
+  expect(() => readOptions(["--limit", "nonsense=1"], {})).toThrow(UsageError);
+});
 
 test("help is asked for by --help and -h", () => {
   expect(readOptions(["--help"], {})).toBe("help");

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Environment, StartError } from "@sotto/chassis";
+import { limits } from "@sotto/protocol";
 
 /** How a person may set the embedded server up: by flag, else by variable, else by default. */
 export interface ServerOptions {
@@ -13,7 +14,11 @@ export interface ServerOptions {
   readonly jsonLogs: boolean;
   /** 0 takes any free port. */
   readonly adminPort: number;
+  /** The protocol's limits that are to be other ones. */
+  readonly limits: Partial<Record<LimitName, number>>;
 }
+
+type LimitName = keyof typeof limits;
 
 export const helpText = `Usage: npm start -- [options]
 
@@ -26,6 +31,8 @@ Runs a whole Sotto server in one process.
                     else --host, else this machine's address in its network)
   --data <folder>   where everything is kept (SOTTO_DATA, default ./data)
   --admin-port <n>  health and metrics on 127.0.0.1 (SOTTO_ADMIN_PORT, default: any free one)
+  --limit <name=n>  another value for one of the limits in PROTOCOL.md; may be given often
+                    (SOTTO_LIMITS=name=n,name=n)
   --json-logs       one JSON object a line on standard output (SOTTO_JSON_LOGS=1)
   --help            this text
 
@@ -49,6 +56,7 @@ export function readOptions(args: readonly string[], env: Environment): ServerOp
     data: resolve(flags.data ?? (env["SOTTO_DATA"] || "data")),
     jsonLogs: flags["json-logs"] ?? ["1", "true", "yes"].includes(env["SOTTO_JSON_LOGS"] ?? ""),
     adminPort: readPort(flags["admin-port"] ?? (env["SOTTO_ADMIN_PORT"] || "0"), "--admin-port"),
+    limits: readLimits(flags.limit ?? (env["SOTTO_LIMITS"] || "").split(",").filter(Boolean)),
   };
 }
 
@@ -62,6 +70,7 @@ function parseFlags(args: readonly string[]) {
         address: { type: "string" },
         data: { type: "string" },
         "admin-port": { type: "string" },
+        limit: { type: "string", multiple: true },
         "json-logs": { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
@@ -70,6 +79,19 @@ function parseFlags(args: readonly string[]) {
     const why = cause instanceof Error ? cause.message.split(". ")[0] : "wrong usage";
     throw new UsageError(`${why}. npm start -- --help shows what there is.`, { cause });
   }
+}
+
+function readLimits(settings: readonly string[]): Partial<Record<LimitName, number>> {
+  return Object.fromEntries(
+    settings.map((setting) => {
+      const [, name = "", value] = /^(\w+)=(\d{1,15})$/.exec(setting) ?? [];
+      if (!(name in limits))
+        throw new UsageError(
+          `--limit takes name=number with a name of PROTOCOL.md, not ${setting}`,
+        );
+      return [name, Number(value)];
+    }),
+  );
 }
 
 function readPort(text: string, flag: string): number {

@@ -1,0 +1,82 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Figures, table } from "./load/figures.ts";
+import { pinGenerator, startMeasured } from "./load/process.ts";
+import { direct } from "./scenarios/direct.ts";
+import { media } from "./scenarios/media.ts";
+import { room } from "./scenarios/room.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
+import { store } from "./scenarios/store.ts";
+
+const scenarios: Readonly<Record<string, Scenario>> = { direct, room, store, media };
+
+const help = `Usage: npm run bench -- direct|room|store|media [--quick] [--json FILE]
+
+Runs the embedded server beside a raw Node TLS relay in one run, each in a process of its own,
+and tells what the server's CPU costs for each unit of work. Messages are random bytes: the
+server cannot tell them from sealed ones.
+
+  --quick      a tenth of the work
+  --json FILE  the figures as JSON too`;
+
+/** Rates are limited for people, not for load generators. */
+const limits = [
+  "appendsPerSecond=1000000",
+  "appendBurst=1000000",
+  "connectionsBeforeLoginPerAddressMax=1000",
+];
+
+async function run(name: string, scenario: Scenario, quick: boolean): Promise<Figures[]> {
+  const folder = await mkdtemp(join(tmpdir(), "sotto-bench-"));
+  const server = join(import.meta.dirname, "..", "infra", "embedded", "src", "main.ts");
+  const flags = [
+    "--json-logs",
+    "--port",
+    "0",
+    "--data",
+    folder,
+    ...limits.flatMap((limit) => ["--limit", limit]),
+  ];
+  try {
+    await using relay = await startMeasured("raw TLS relay", [
+      join(import.meta.dirname, "relay.ts"),
+    ]);
+    await using sotto = await startMeasured("sotto", [server, ...flags]);
+    const rows = await scenario({ sotto, relay, quick });
+    process.stdout.write(`\n${name}\n${table(rows)}\n`);
+    process.stdout.write(
+      `server memory: ${Math.round(sotto.residentBytes() / 2 ** 20)} MiB resident\n`,
+    );
+    return rows;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: "boolean" }, json: { type: "string" }, help: { type: "boolean" } },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(scenarios);
+const unknown = names.filter((name) => !(name in scenarios));
+if (values.help || unknown.length > 0) {
+  process.stdout.write(`${help}\n`);
+  process.exit(values.help ? 0 : 2);
+}
+const pinned = pinGenerator();
+process.stdout.write(
+  `Node ${process.version}, ${cpus().length} cores, ${pinned ? "servers on one, generator on another" : "not pinned"}; limits: ${limits.join(", ")}\n`,
+);
+const results: Record<string, Figures[]> = {};
+for (const name of names) {
+  const scenario = scenarios[name];
+  if (scenario) results[name] = await run(name, scenario, values.quick === true);
+}
+if (values.json)
+  await writeFile(
+    values.json,
+    `${JSON.stringify({ node: process.version, limits, results }, undefined, 2)}\n`,
+  );
+process.exit(0);
