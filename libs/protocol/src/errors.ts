@@ -1,5 +1,10 @@
 import { create } from "@bufbuild/protobuf";
-import { ErrorCode, type Error as ErrorMessage, ErrorSchema, Retry } from "./gen/sotto/v1/client_pb.js";
+import {
+  ErrorCode,
+  type Error as ErrorMessage,
+  ErrorSchema,
+  Retry,
+} from "./gen/sotto/v1/client_pb.js";
 
 /** What a client may do after each error. Closed: a test checks that every code is here. */
 const retries: Readonly<Record<ErrorCode, Retry>> = {
@@ -51,16 +56,19 @@ export function errorName(code: ErrorCode): string {
   return ErrorCode[code] ?? `ERROR_${code}`;
 }
 
+/** What an error says beside its code and sentence. */
 export interface SottoErrorDetails {
   /** STALE: the room's last handshake sequence. */
   readonly handshake?: number;
   readonly retryAfterMs?: number;
+  /** For a code that this version does not know: what its sender says of it. */
+  readonly retry?: Retry;
   readonly cause?: unknown;
 }
 
 /** A refusal that travels to the client: a code to act on, a sentence for people. */
 export class SottoError extends Error {
-  override readonly name = "SottoError";
+  override readonly name: string = "SottoError";
   readonly code: ErrorCode;
   readonly retry: Retry;
   readonly handshake: number | undefined;
@@ -69,7 +77,7 @@ export class SottoError extends Error {
   constructor(code: ErrorCode, message: string, details: SottoErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.retry = retryOf(code);
+    this.retry = retries[code] ?? details.retry ?? Retry.LATER;
     this.handshake = details.handshake;
     this.retryAfterMs = details.retryAfterMs;
   }
@@ -77,7 +85,18 @@ export class SottoError extends Error {
   /** The single funnel: what is not a `SottoError` becomes INTERNAL, and its text stays here. */
   static from(error: unknown): SottoError {
     if (error instanceof SottoError) return error;
-    return new SottoError(ErrorCode.INTERNAL, "the server failed; its log says more", { cause: error });
+    return new SottoError(ErrorCode.INTERNAL, "the server failed; its log says more", {
+      cause: error,
+    });
+  }
+}
+
+/** A body that is not the message that its frame's type promises: BAD_REQUEST. */
+export class ProtocolError extends SottoError {
+  override readonly name: string = "ProtocolError";
+
+  constructor(message: string, cause?: unknown) {
+    super(ErrorCode.BAD_REQUEST, message, { cause });
   }
 }
 
@@ -92,10 +111,15 @@ export function toErrorMessage(error: SottoError): ErrorMessage {
   });
 }
 
-/** The error in a message. */
+/**
+ * The error in a message. What a known code asks for stands in the table here; for one that this
+ * version does not know, the message's own `retry` counts.
+ */
 export function fromErrorMessage(message: ErrorMessage): SottoError {
-  return new SottoError(message.code, message.message || errorName(message.code), {
-    ...(message.handshake > 0n ? { handshake: Number(message.handshake) } : {}),
-    ...(message.retryAfterMs > 0 ? { retryAfterMs: message.retryAfterMs } : {}),
+  const { code, retry, handshake, retryAfterMs } = message;
+  return new SottoError(code, message.message || errorName(code), {
+    ...(handshake > 0n ? { handshake: Number(handshake) } : {}),
+    ...(retryAfterMs > 0 ? { retryAfterMs } : {}),
+    ...(retry === Retry.UNSPECIFIED ? {} : { retry }),
   });
 }

@@ -1,22 +1,13 @@
 import { type Frame, frameHeaderBytes } from "./frame.ts";
-
-/** A frame that cannot be accepted. The decoder that threw it is dead; close the connection. */
-export class FrameError extends Error {
-  override readonly name = "FrameError";
-  /** FRAME_TOO_LARGE: the announced length is over the limit. DEAD: the decoder had erred before. */
-  readonly code: "FRAME_TOO_LARGE" | "DEAD";
-  constructor(code: FrameError["code"], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
+import { FrameError } from "./frame-error.ts";
 
 /**
  * Cuts a stream of bytes into frames, however the bytes are split. The announced length is checked
  * before anything is kept for it, so never more than one header and `frameBytesMax` are buffered.
  *
  * Ownership: a body that lies whole in one chunk is a view of that chunk, so whoever pushes a chunk
- * must not change it afterwards.
+ * must not change it afterwards, and whoever keeps a body for long should copy it, because the view
+ * keeps its whole chunk alive. A body that spanned chunks is a buffer of its own.
  */
 export class FrameDecoder {
   #frameBytesMax: number;
@@ -31,12 +22,17 @@ export class FrameDecoder {
     this.#frameBytesMax = options.frameBytesMax;
   }
 
-  /** Accepts larger frames from now on: after login. */
+  /** Memory held for a frame that is not complete: at most a header and `frameBytesMax`. */
+  get bufferedBytes(): number {
+    return this.#headerFilled + (this.#body?.length ?? 0);
+  }
+
+  /** Accepts larger frames from now on: after login. A lower limit than before changes nothing. */
   raiseLimit(frameBytesMax: number): void {
     this.#frameBytesMax = Math.max(this.#frameBytesMax, frameBytesMax);
   }
 
-  /** The frames that `chunk` completes, in order. Throws `FrameError`. */
+  /** The frames that `chunk` completes, in order. Throws `FrameError`, which carries those before it. */
   push(chunk: Uint8Array): Frame[] {
     if (this.#dead) throw new FrameError("DEAD", "the decoder has erred before");
     const frames: Frame[] = [];
@@ -45,7 +41,7 @@ export class FrameDecoder {
       if (this.#headerFilled < frameHeaderBytes) {
         at += this.#takeHeader(chunk, at);
         if (this.#headerFilled < frameHeaderBytes) break;
-        this.#checkLength();
+        this.#checkLength(frames);
       }
       const length = this.#bodyLength();
       if (!this.#body && chunk.length - at >= length) {
@@ -55,10 +51,6 @@ export class FrameDecoder {
       }
       at += this.#takeBody(chunk, at, length);
       if (this.#body && this.#bodyFilled === length) frames.push(this.#frame(this.#body));
-    }
-    // A frame without a body is complete with its header.
-    if (this.#headerFilled === frameHeaderBytes && this.#bodyLength() === 0) {
-      frames.push(this.#frame(new Uint8Array()));
     }
     return frames;
   }
@@ -71,6 +63,7 @@ export class FrameDecoder {
   }
 
   #takeBody(chunk: Uint8Array, at: number, length: number): number {
+    if (at === chunk.length) return 0;
     this.#body ??= new Uint8Array(length);
     const taken = Math.min(length - this.#bodyFilled, chunk.length - at);
     this.#body.set(chunk.subarray(at, at + taken), this.#bodyFilled);
@@ -83,11 +76,16 @@ export class FrameDecoder {
     return a * 0x1000000 + (b << 16) + (c << 8) + d;
   }
 
-  #checkLength(): void {
+  #checkLength(before: readonly Frame[]): void {
     const length = this.#bodyLength();
     if (length <= this.#frameBytesMax) return;
     this.#dead = true;
-    throw new FrameError("FRAME_TOO_LARGE", `a frame of ${length} bytes; at most ${this.#frameBytesMax} are taken`);
+    this.#headerFilled = 0;
+    throw new FrameError(
+      "FRAME_TOO_LARGE",
+      `a frame of ${length} bytes; at most ${this.#frameBytesMax} are taken`,
+      before,
+    );
   }
 
   #frame(body: Uint8Array): Frame {

@@ -1,10 +1,17 @@
-import { create, type DescMessage, fromBinary, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { SottoError } from "./errors.ts";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { ProtocolError } from "./errors.ts";
 import { type Frame, FrameFlag, FrameType } from "./frame.ts";
 import { encodeFrame } from "./frame-encoder.ts";
+import { encodeAppend, encodeAppended } from "./frequent-messages.ts";
 import {
   CloseSchema,
-  ErrorCode,
   EventSchema,
   HelloSchema,
   RecordSchema,
@@ -12,31 +19,56 @@ import {
   ResponseSchema,
 } from "./gen/sotto/v1/client_pb.js";
 
-function encoder<Desc extends DescMessage>(schema: Desc, type: number, flags = 0) {
-  return (stream: number, init: MessageInitShape<Desc>): Uint8Array<ArrayBuffer> =>
-    encodeFrame(type, stream, toBinary(schema, create(schema, init)), flags);
+type Encode<Desc extends DescMessage> = (
+  stream: number,
+  init: MessageInitShape<Desc>,
+) => Uint8Array<ArrayBuffer>;
+type Decode<Desc extends DescMessage> = (frame: Frame) => MessageShape<Desc>;
+
+function encoder<Desc extends DescMessage>(schema: Desc, type: number, flags = 0): Encode<Desc> {
+  return (stream, init) => encodeFrame(type, stream, toBinary(schema, create(schema, init)), flags);
 }
 
-function decoder<Desc extends DescMessage>(schema: Desc) {
-  /** Throws `SottoError` BAD_REQUEST where the body is not the message. */
-  return (frame: Frame): MessageShape<Desc> => {
+/**
+ * A decoder throws `ProtocolError` where the body is not the message. `bytes` fields of what it gives
+ * are views of the frame's body.
+ */
+function decoder<Desc extends DescMessage>(schema: Desc): Decode<Desc> {
+  return (frame) => {
     try {
       return fromBinary(schema, frame.body);
     } catch (cause) {
-      throw new SottoError(ErrorCode.BAD_REQUEST, `a frame's body is not a ${schema.name}`, { cause });
+      throw new ProtocolError(`a frame's body is not a ${schema.name}`, cause);
     }
   };
 }
 
-type Encode<Desc extends DescMessage> = (stream: number, init: MessageInitShape<Desc>) => Uint8Array<ArrayBuffer>;
-type Decode<Desc extends DescMessage> = (frame: Frame) => MessageShape<Desc>;
+const { critical } = FrameFlag;
+const anyRequest = encoder(RequestSchema, FrameType.request, critical);
+const anyResponse = encoder(ResponseSchema, FrameType.response, critical);
 
-export const encodeHello: Encode<typeof HelloSchema> = encoder(HelloSchema, FrameType.hello, FrameFlag.critical);
-export const encodeRequest: Encode<typeof RequestSchema> = encoder(RequestSchema, FrameType.request, FrameFlag.critical);
-export const encodeResponse: Encode<typeof ResponseSchema> = encoder(ResponseSchema, FrameType.response, FrameFlag.critical);
+/** A REQUEST frame. */
+export const encodeRequest: Encode<typeof RequestSchema> = (stream, init) =>
+  init.body?.case === "append" ? encodeAppend(stream, init.body.value) : anyRequest(stream, init);
+
+/** A RESPONSE frame. */
+export const encodeResponse: Encode<typeof ResponseSchema> = (stream, init) =>
+  init.body?.case === "appended"
+    ? encodeAppended(stream, init.body.value)
+    : anyResponse(stream, init);
+
+export const encodeHello: Encode<typeof HelloSchema> = encoder(
+  HelloSchema,
+  FrameType.hello,
+  critical,
+);
+/** An EVENT frame: not critical, so that an old client passes over what it does not know. */
 export const encodeEvent: Encode<typeof EventSchema> = encoder(EventSchema, FrameType.event);
-export const encodeRecord: Encode<typeof RecordSchema> = encoder(RecordSchema, FrameType.record, FrameFlag.critical);
-export const encodeClose: Encode<typeof CloseSchema> = encoder(CloseSchema, FrameType.close, FrameFlag.critical);
+export const encodeClose: Encode<typeof CloseSchema> = encoder(
+  CloseSchema,
+  FrameType.close,
+  critical,
+);
 
 export const decodeHello: Decode<typeof HelloSchema> = decoder(HelloSchema);
 export const decodeRequest: Decode<typeof RequestSchema> = decoder(RequestSchema);
@@ -44,31 +76,3 @@ export const decodeResponse: Decode<typeof ResponseSchema> = decoder(ResponseSch
 export const decodeEvent: Decode<typeof EventSchema> = decoder(EventSchema);
 export const decodeRecord: Decode<typeof RecordSchema> = decoder(RecordSchema);
 export const decodeClose: Decode<typeof CloseSchema> = decoder(CloseSchema);
-
-/** Lets a media stream send `bytes` more. */
-export function encodeCredit(stream: number, bytes: number): Uint8Array<ArrayBuffer> {
-  const body = new Uint8Array(4);
-  new DataView(body.buffer).setUint32(0, bytes);
-  return encodeFrame(FrameType.credit, stream, body);
-}
-
-/** Bytes that a CREDIT frame grants. Throws `SottoError` BAD_REQUEST. */
-export function decodeCredit(frame: Frame): number {
-  if (frame.body.length !== 4) throw new SottoError(ErrorCode.BAD_REQUEST, "a credit has 4 bytes");
-  return new DataView(frame.body.buffer, frame.body.byteOffset).getUint32(0);
-}
-
-/** Ends a media stream. */
-export function encodeCancel(stream: number): Uint8Array<ArrayBuffer> {
-  return encodeFrame(FrameType.cancel, stream, new Uint8Array());
-}
-
-/** A ping with 8 bytes that its pong echoes. */
-export function encodePing(token: Uint8Array): Uint8Array<ArrayBuffer> {
-  return encodeFrame(FrameType.ping, 0, token);
-}
-
-/** The answer to a ping. */
-export function encodePong(token: Uint8Array): Uint8Array<ArrayBuffer> {
-  return encodeFrame(FrameType.pong, 0, token);
-}

@@ -41,7 +41,8 @@ export function toHex(bytes: Uint8Array): string {
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) throw new IdError("not hex");
   const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < bytes.length; i++)
+    bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
 }
 
@@ -59,11 +60,18 @@ function parser<Id extends string>(what: string, lengths: readonly number[]) {
 export const parseUserId: (value: Uint8Array | string) => UserId = parser("a user id", [16]);
 export const parseDeviceId: (value: Uint8Array | string) => DeviceId = parser("a device id", [16]);
 export const parseRoomId: (value: Uint8Array | string) => RoomId = parser("a room id", [16, 32]);
-export const parseObjectId: (value: Uint8Array | string) => ObjectId = parser("an object id", [16, 32]);
-export const parseMessageId: (value: Uint8Array | string) => MessageId = parser("a message id", [16]);
+export const parseObjectId: (value: Uint8Array | string) => ObjectId = parser(
+  "an object id",
+  [16, 32],
+);
+export const parseMessageId: (value: Uint8Array | string) => MessageId = parser(
+  "a message id",
+  [16],
+);
 
-/** A uint64 of the wire as a number. Throws `IdError` beyond 2^53 - 1. */
+/** A uint64 of the wire as a number. Throws `IdError` below 0 and beyond 2^53 - 1. */
 export function toSafeNumber(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new IdError("number beyond 2^53 - 1");
-  return Number(value);
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 0) throw new IdError("number beyond 2^53 - 1");
+  return number;
 }

@@ -1,27 +1,36 @@
 export { reconnects } from "./close-codes.ts";
-export { errorName, fromErrorMessage, retryOf, SottoError, type SottoErrorDetails, toErrorMessage } from "./errors.ts";
+export {
+  errorName,
+  fromErrorMessage,
+  ProtocolError,
+  retryOf,
+  SottoError,
+  type SottoErrorDetails,
+  toErrorMessage,
+} from "./errors.ts";
 export { type Frame, FrameFlag, FrameType, frameHeaderBytes } from "./frame.ts";
-export { FrameDecoder, FrameError } from "./frame-decoder.ts";
+export { FrameDecoder } from "./frame-decoder.ts";
 export { encodeFrame, encodeFrameHeader } from "./frame-encoder.ts";
+export { FrameError, type FrameErrorCode } from "./frame-error.ts";
 export {
   decodeClose,
-  decodeCredit,
   decodeEvent,
   decodeHello,
   decodeRecord,
   decodeRequest,
   decodeResponse,
-  encodeCancel,
   encodeClose,
-  encodeCredit,
   encodeEvent,
   encodeHello,
-  encodePing,
-  encodePong,
-  encodeRecord,
   encodeRequest,
   encodeResponse,
 } from "./frames.ts";
+export {
+  encodeAppend,
+  encodeAppended,
+  encodeRecord,
+  encodeStoredMessage,
+} from "./frequent-messages.ts";
 export * from "./gen/sotto/v1/client_pb.js";
 export * from "./gen/sotto/v1/records_pb.js";
 export * from "./ids.ts";
@@ -40,3 +49,11 @@ export {
   tlsBinding,
   webSocketBinding,
 } from "./signing.ts";
+export {
+  decodeCredit,
+  decodePing,
+  encodeCancel,
+  encodeCredit,
+  encodePing,
+  encodePong,
+} from "./stream-frames.ts";

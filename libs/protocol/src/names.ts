@@ -24,7 +24,10 @@ const titleCharactersMax = 64;
 export function checkTitle(title: string): string {
   const text = title.normalize("NFC").trim();
   if (text.length === 0 || [...text].length > titleCharactersMax || /[\p{Cc}\p{Cf}]/u.test(text)) {
-    throw new SottoError(ErrorCode.NAME_INVALID, `a room's name is one line of 1 to ${titleCharactersMax} characters`);
+    throw new SottoError(
+      ErrorCode.NAME_INVALID,
+      `a room's name is one line of 1 to ${titleCharactersMax} characters`,
+    );
   }
   return text;
 }

@@ -17,17 +17,21 @@ function signed(purpose: string, ...parts: readonly Uint8Array[]): Uint8Array<Ar
 }
 
 function sized(what: string, bytes: Uint8Array, length: number): Uint8Array {
-  if (bytes.length !== length) throw new RangeError(`${what} has ${bytes.length} bytes, not ${length}`);
+  if (bytes.length !== length)
+    throw new RangeError(`${what} has ${bytes.length} bytes, not ${length}`);
   return bytes;
 }
 
-function u64(value: number): Uint8Array {
+function u64(what: string, value: number): Uint8Array {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${what} is ${value}`);
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
   return bytes;
 }
 
+/** What a login is about: both ends, both nonces and the channel. */
 export interface AuthInput {
+  /** The server identity key. */
   readonly serverKey: Uint8Array;
   readonly serverNonce: Uint8Array;
   readonly clientNonce: Uint8Array;
@@ -48,7 +52,7 @@ export function authInput(input: AuthInput): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** Binds a login to its TLS channel by exported keying material (RFC 9266). */
+/** Binds a login to its TLS channel by 32 bytes of exported keying material (RFC 9266). */
 export function tlsBinding(exporter: Uint8Array): Uint8Array<ArrayBuffer> {
   const binding = new Uint8Array(33);
   binding[0] = 1;
@@ -56,9 +60,15 @@ export function tlsBinding(exporter: Uint8Array): Uint8Array<ArrayBuffer> {
   return binding;
 }
 
-/** Binds a login over WebSocket to the page's origin: browsers show no more of the channel. */
+const originBytesMax = 0xffff;
+
+/**
+ * Binds a login over WebSocket to the page's origin (RFC 6454 section 6.2): browsers show no more of
+ * the channel. Throws `RangeError` where the origin is longer than its length can say.
+ */
 export function webSocketBinding(origin: string): Uint8Array<ArrayBuffer> {
   const text = encoder.encode(origin);
+  if (text.length > originBytesMax) throw new RangeError(`origin has ${text.length} bytes`);
   const binding = new Uint8Array(3 + text.length);
   binding[0] = 2;
   new DataView(binding.buffer).setUint16(1, text.length);
@@ -66,7 +76,9 @@ export function webSocketBinding(origin: string): Uint8Array<ArrayBuffer> {
   return binding;
 }
 
+/** A certificate's public key, and how long the server identity key vouches for it. */
 export interface CertificateInput {
+  /** Of the SubjectPublicKeyInfo, DER. */
   readonly spkiSha256: Uint8Array;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -74,7 +86,12 @@ export interface CertificateInput {
 
 /** What the server identity key signs to vouch for a certificate's public key. */
 export function certificateInput(input: CertificateInput): Uint8Array<ArrayBuffer> {
-  return signed("cert", sized("spkiSha256", input.spkiSha256, 32), u64(input.notBeforeMs), u64(input.notAfterMs));
+  return signed(
+    "cert",
+    sized("spkiSha256", input.spkiSha256, 32),
+    u64("notBeforeMs", input.notBeforeMs),
+    u64("notAfterMs", input.notAfterMs),
+  );
 }
 
 /** What the committer's signing key signs: the envelope's exact bytes. */
@@ -87,6 +104,7 @@ export function grantInput(grant: Uint8Array): Uint8Array<ArrayBuffer> {
   return signed("grant", grant);
 }
 
+/** Who arrives with an invite, and with which keys. */
 export interface ArrivalInput {
   readonly user: Uint8Array;
   readonly device: Uint8Array;
