@@ -18,12 +18,16 @@ export interface DemoServer {
 }
 
 /** Starts a server and resolves when it is ready. */
-export async function startServer(data: string, port: number): Promise<DemoServer> {
+export async function startServer(
+  data: string,
+  port: number,
+  program: string = main,
+): Promise<DemoServer> {
   const child = spawn(
     process.execPath,
     [
       "--disable-warning=ExperimentalWarning",
-      main,
+      program,
       "--json-logs",
       "--port",
       String(port),

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { BlobStoreError } from "@sotto/blobs";
 import { openFileSystemBlobs } from "@sotto/blobs/file-system";
+import type { Bus } from "@sotto/bus";
 import { createInProcessBus } from "@sotto/bus/in-process";
 import {
   combineMetrics,
@@ -18,6 +19,7 @@ import { type KeyserverService, startKeyserver } from "@sotto/keyserver";
 import { LogError } from "@sotto/log";
 import { openSegmentLog } from "@sotto/log/segment";
 import { startMedia } from "@sotto/media";
+import type { MediaLink } from "@sotto/media-link";
 import { createInProcessMediaLink } from "@sotto/media-link/in-process";
 import { startPresence } from "@sotto/presence";
 import { type Edge, startEdge } from "@sotto/tcp-edge";
@@ -32,6 +34,12 @@ export interface EmbeddedServer extends RunningService {
   readonly announced: Announced;
 }
 
+/** What a test may put around the ports between services. */
+export interface Overrides {
+  bus?(bus: Bus): Bus;
+  mediaLink?(link: MediaLink): MediaLink;
+}
+
 /**
  * Composes the four services on the embedded adapters. What it starts goes into `owned`, the edge last, so that
  * it goes first. Rejects with `StartError`, one clear line, where a person can mend what is wrong.
@@ -40,10 +48,11 @@ export async function startServer(
   options: ServerOptions,
   logger: Logger,
   owned: AsyncDisposableStack,
+  overrides: Overrides = {},
 ): Promise<EmbeddedServer> {
   const data = owned.use(await openDataFolder(options.data));
   try {
-    return await compose(options, data, logger, owned);
+    return await compose(options, data, logger, owned, overrides);
   } catch (error) {
     throw explain(error, options);
   }
@@ -54,6 +63,7 @@ async function compose(
   data: DataFolder,
   logger: Logger,
   owned: AsyncDisposableStack,
+  overrides: Overrides,
 ): Promise<EmbeddedServer> {
   const clock = systemClock;
   const metricsOf = (service: string) =>
@@ -67,7 +77,8 @@ async function compose(
   const part = (service: string) => logger.child({ service });
   const identityKey = await loadServerIdentity(data.path);
   const onError = (error: unknown) => logger.error("a handler failed", { err: errorOf(error) });
-  const bus = owned.use(createInProcessBus({ onError }));
+  const ownBus = owned.use(createInProcessBus({ onError }));
+  const bus = overrides.bus?.(ownBus) ?? ownBus;
   const log = owned.use(await openSegmentLog({ folder: await data.part("log"), clock }));
   const store = owned.use(await openSqliteDirectory({ folder: await data.part("directory") }));
   const blobs = owned.use(await openFileSystemBlobs({ folder: await data.part("media") }));
@@ -107,7 +118,7 @@ async function compose(
     await startEdge({
       bus,
       log,
-      mediaLink: link,
+      mediaLink: overrides.mediaLink?.(link) ?? link,
       clock,
       logger: part("tcp-edge"),
       metrics: metrics.edge,
