@@ -1,5 +1,5 @@
-import { BusError } from "@sotto/bus";
-import { InProcessBus } from "@sotto/bus/in-process";
+import { type Bus, BusError } from "@sotto/bus";
+import { createInProcessBus } from "@sotto/bus/in-process";
 import { ErrorCode, parseUserId, ResponseSchema, SottoError } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import {
@@ -13,27 +13,27 @@ import { subjects } from "./subjects.ts";
 const device = new Uint8Array(16).fill(7);
 const subject = subjects.keyserverDevice;
 const options = { timeoutMs: 1000 };
-const ask = (bus: InProcessBus) =>
+const ask = (bus: Bus) =>
   call(bus, subject, DeviceRequestSchema, DeviceResponseSchema, { device }, options);
-const answer = (bus: InProcessBus, handler: (device: Uint8Array) => Promise<{ known: boolean }>) =>
+const answer = (bus: Bus, handler: (device: Uint8Array) => Promise<{ known: boolean }>) =>
   serve(bus, subject, "keyserver", DeviceRequestSchema, DeviceResponseSchema, (request) =>
     handler(request.device),
   );
 
 test("a request and its answer arrive typed", async () => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   await using _served = await answer(bus, async (asked) => ({ known: asked[0] === 7 }));
   expect(await ask(bus)).toMatchObject({ known: true });
 });
 
 test("an answer with nothing set is an answer", async () => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   await using _served = await answer(bus, async () => ({ known: false }));
   expect(await ask(bus)).toMatchObject({ known: false });
 });
 
 test("a handler's SottoError reaches the caller with all it carries", async () => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   await using _served = await answer(bus, async () => {
     throw new SottoError(ErrorCode.STALE, "moved on", { handshake: 42 });
   });
@@ -46,7 +46,7 @@ test("a handler's SottoError reaches the caller with all it carries", async () =
 });
 
 test("any other error is INTERNAL to the caller, and its text stays with the service", async () => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   const failures: unknown[] = [];
   const failure = new Error("secret detail");
   await using _served = await serve(
@@ -67,7 +67,7 @@ test("any other error is INTERNAL to the caller, and its text stays with the ser
 });
 
 test("bytes that are no request, and malformed identifiers, are BAD_REQUEST", async () => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   await using _served = await answer(bus, async () => {
     parseUserId("short");
     return { known: true };
@@ -78,7 +78,7 @@ test("bytes that are no request, and malformed identifiers, are BAD_REQUEST", as
 });
 
 test("where the response can carry an error, it does, so that its bytes suit a client", async () => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   const { keyserverCommand } = subjects;
   await using _served = await serve(
     bus,
@@ -97,7 +97,7 @@ test("where the response can carry an error, it does, so that its bytes suit a c
 });
 
 test("nobody who answers is UNAVAILABLE", async () => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   await expect(ask(bus)).rejects.toMatchObject({ code: ErrorCode.UNAVAILABLE });
 });
 
@@ -107,19 +107,19 @@ test.each([
   ["TOO_LARGE", ErrorCode.TOO_LARGE],
   ["HANDLER_FAILED", ErrorCode.INTERNAL],
 ] as const)("the bus's %s is told as a SottoError", async (code, expected) => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   bus.request = () => Promise.reject(new BusError(code, "refused"));
   await expect(ask(bus)).rejects.toMatchObject({ name: "SottoError", code: expected });
 });
 
 test("an answer that cannot be read is INTERNAL", async () => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   bus.request = () => Promise.resolve(new Uint8Array([0xff, 0xff]));
   await expect(ask(bus)).rejects.toMatchObject({ code: ErrorCode.INTERNAL });
 });
 
 test("an abort rejects with the signal's reason", async () => {
-  await using bus = new InProcessBus();
+  await using bus = createInProcessBus();
   const reason = new Error("enough");
   bus.request = () => Promise.reject(reason);
   await expect(ask(bus)).rejects.toBe(reason);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { BlobStore } from "@sotto/blobs";
 import { openFileSystemBlobs } from "@sotto/blobs/file-system";
-import { InProcessBus } from "@sotto/bus/in-process";
+import { createInProcessBus } from "@sotto/bus/in-process";
 import { createMetrics, silentLogger } from "@sotto/chassis";
 import { ManualClock } from "@sotto/clock";
 import { call, ServiceCallSchema, subjects } from "@sotto/interservice";
@@ -42,7 +42,7 @@ async function folder(): Promise<string> {
 
 /** A media service over `blobs`, ended with the test, and what an edge does with it. */
 export async function startOver(blobs: BlobStore, limits: Partial<MediaLimits> = {}) {
-  const bus = new InProcessBus();
+  const bus = createInProcessBus();
   const clock = new ManualClock();
   let served: MediaHandler | undefined;
   const media = await startMedia({
@@ -106,7 +106,7 @@ export async function startOver(blobs: BlobStore, limits: Partial<MediaLimits> =
 
 /** The same over a folder of its own. */
 export async function mediaWorld(limits: Partial<MediaLimits> = {}) {
-  const blobs = await openFileSystemBlobs(await folder());
+  const blobs = await openFileSystemBlobs({ folder: await folder() });
   onTestFinished(() => blobs[Symbol.asyncDispose]());
   return { blobs, ...(await startOver(blobs, limits)) };
 }

@@ -1,4 +1,4 @@
-import { InProcessBus } from "@sotto/bus/in-process";
+import { createInProcessBus } from "@sotto/bus/in-process";
 import { createMetrics, silentLogger } from "@sotto/chassis";
 import { ManualClock } from "@sotto/clock";
 import {
@@ -18,7 +18,7 @@ const alice = parseUserId("aa".repeat(16));
 const bob = parseUserId("bb".repeat(16));
 
 async function world() {
-  const bus = new InProcessBus();
+  const bus = createInProcessBus();
   const clock = new ManualClock();
   const told = await listenTo(bus);
   const start = (replicaId: string, options: Partial<PresenceOptions> = {}) =>
