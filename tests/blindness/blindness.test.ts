@@ -3,7 +3,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateSync, gzipSync } from "node:zlib";
-import { join as joinServer, type MediaSource, MemoryStore, SottoClient, type Transport } from "@sotto/sdk";
+import {
+  join as joinServer,
+  type MediaSource,
+  MemoryStore,
+  SottoClient,
+  type Transport,
+} from "@sotto/sdk";
 import { nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
 import { expect, test } from "vitest";
 import { type DemoServer, startServer } from "../../infra/demo/server.ts";
@@ -20,7 +26,11 @@ interface Secrets {
 }
 
 function secrets(): Secrets {
-  const [text, title, fileName] = [canary("message text"), canary("room title"), canary("file name")];
+  const [text, title, fileName] = [
+    canary("message text"),
+    canary("room title"),
+    canary("file name"),
+  ];
   const file = randomBytes(fileBytes);
   const middle = byteCanary("file bytes", file.subarray(400_000, 400_032));
   const words = { text: text.text, title: title.text, fileName: `${fileName.text}.mp4`, file };
@@ -78,7 +88,12 @@ test("what people say, call, name and share is found nowhere on the server's sid
     const enter = async (invite: string, name: string, transport: Transport) => {
       const store = new MemoryStore();
       await joinServer({ invite, name, store, transport });
-      const client = await SottoClient.open({ store, transport, sealCrypto: nodeSealCrypto, keyPackagesTarget: 5 });
+      const client = await SottoClient.open({
+        store,
+        transport,
+        sealCrypto: nodeSealCrypto,
+        keyPackagesTarget: 5,
+      });
       clients.push(client);
       await client.rooms.waitFor("general", 15_000);
       return client;
@@ -89,7 +104,10 @@ test("what people say, call, name and share is found nowhere on the server's sid
     await alice.rooms.add(room.room, "bob");
     sent.length = 0;
     await alice.send(room.room, words.text);
-    const ciphertext = byteCanary("ciphertext", (sent.find(({ length }) => length > 200) ?? Buffer.alloc(0)).subarray(-48));
+    const ciphertext = byteCanary(
+      "ciphertext",
+      (sent.find(({ length }) => length > 200) ?? Buffer.alloc(0)).subarray(-48),
+    );
     const { object } = await alice.media.share(room.room, source(words));
     await bob.rooms.waitFor(words.title, 15_000);
     let heard = "";
@@ -102,7 +120,8 @@ test("what people say, call, name and share is found nowhere on the server's sid
     for await (const part of media.read(0, media.bytes)) parts.push(part);
     expect(Buffer.concat(parts).equals(words.file)).toBe(true);
 
-    for (const wanted of canaries) expect(await found(wanted, server, data), wanted.what).toEqual([]);
+    for (const wanted of canaries)
+      expect(await found(wanted, server, data), wanted.what).toEqual([]);
     expect(await found(ciphertext, server, data)).toContain("data folder");
     for (const client of clients) await client[Symbol.asyncDispose]();
   });
@@ -122,9 +141,13 @@ test("the same search finds every one of them where sealing is replaced by ident
     expect(await found(file, server, data)).toContain("traffic between services");
     // What the server may know is in its output and its metrics, so the search reaches them as well.
     expect(await found(canary("data folder's path", data), server, data)).toContain("output");
-    expect(await found(canary("a metric", "sotto_tcp_edge_connections_total"), server, data)).toContain("metrics");
+    expect(
+      await found(canary("a metric", "sotto_tcp_edge_connections_total"), server, data),
+    ).toContain("metrics");
     const size = canary("a name", "owner");
-    expect(await found(size, server, data)).toEqual(expect.arrayContaining(["data folder", "memory", "traffic between services"]));
+    expect(await found(size, server, data)).toEqual(
+      expect.arrayContaining(["data folder", "memory", "traffic between services"]),
+    );
     close();
   });
 }, 120_000);
@@ -139,8 +162,11 @@ test("a canary is recognised raw, in hex, in base64 at every offset, in UTF-16, 
     Buffer.from(wanted.text, "utf16le"),
     deflateSync(around(raw)),
     gzipSync(around(raw)),
-    ...[0, 1, 2].map((offset) => Buffer.from(Buffer.concat([randomBytes(offset), raw, randomBytes(5)]).toString("base64"))),
+    ...[0, 1, 2].map((offset) =>
+      Buffer.from(Buffer.concat([randomBytes(offset), raw, randomBytes(5)]).toString("base64")),
+    ),
   ];
-  for (const [i, form] of forms.entries()) expect(holds(around(form), wanted), `form ${i}`).toBe(true);
+  for (const [i, form] of forms.entries())
+    expect(holds(around(form), wanted), `form ${i}`).toBe(true);
   expect(holds(randomBytes(1_000_000), wanted)).toBe(false);
 });

@@ -9,7 +9,10 @@ export interface Canary {
 }
 
 /** A canary for `what`; `text` where it must be a certain one. */
-export function canary(what: string, text: string = `cn${randomBytes(16).toString("hex")}`): Canary {
+export function canary(
+  what: string,
+  text: string = `cn${randomBytes(16).toString("hex")}`,
+): Canary {
   return { what, text, forms: formsOf(Buffer.from(text, "utf8")) };
 }
 
@@ -22,7 +25,13 @@ export function byteCanary(what: string, bytes: Buffer): Canary {
 function formsOf(raw: Buffer): Buffer[] {
   const hex = raw.toString("hex");
   const wide = Buffer.from(raw.toString("latin1"), "utf16le");
-  const forms = [raw, Buffer.from(hex), Buffer.from(hex.toUpperCase()), wide, Buffer.from(wide).swap16()];
+  const forms = [
+    raw,
+    Buffer.from(hex),
+    Buffer.from(hex.toUpperCase()),
+    wide,
+    Buffer.from(wide).swap16(),
+  ];
   for (const offset of [0, 1, 2]) {
     // Characters that also depend on neighbours are cut off on both sides.
     const padded = Buffer.concat([Buffer.alloc(offset), raw]);
@@ -37,7 +46,10 @@ function formsOf(raw: Buffer): Buffer[] {
 
 /** True where any form of the canary stands in the bytes, or in what they hold compressed. */
 export function holds(haystack: Buffer, { forms }: Canary): boolean {
-  return forms.some((form) => haystack.includes(form)) || unpacked(haystack).some((inner) => forms.some((form) => inner.includes(form)));
+  return (
+    forms.some((form) => haystack.includes(form)) ||
+    unpacked(haystack).some((inner) => forms.some((form) => inner.includes(form)))
+  );
 }
 
 const unpackedBytesMax = 64 * 1024 * 1024;
@@ -52,7 +64,9 @@ function unpacked(bytes: Buffer): Buffer[] {
     const zlib = first === 0x78 && (second === 0x01 || second === 0x9c || second === 0xda);
     if (!gzip && !zlib) continue;
     try {
-      found.push(gzip ? gunzipSync(bytes.subarray(at), options) : inflateSync(bytes.subarray(at), options));
+      found.push(
+        gzip ? gunzipSync(bytes.subarray(at), options) : inflateSync(bytes.subarray(at), options),
+      );
     } catch {
       // Two bytes that looked like a beginning.
     }

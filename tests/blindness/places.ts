@@ -7,7 +7,12 @@ import { type Canary, holds } from "./needles.ts";
 export type Place = "data folder" | "output" | "metrics" | "traffic between services" | "memory";
 
 /** In which kinds of places of a running server a canary is found. */
-export async function whereFound(canary: Canary, server: DemoServer, data: string, traffic: Buffer): Promise<Set<Place>> {
+export async function whereFound(
+  canary: Canary,
+  server: DemoServer,
+  data: string,
+  traffic: Buffer,
+): Promise<Set<Place>> {
   const found = new Set<Place>();
   for await (const bytes of files(data)) if (holds(bytes, canary)) found.add("data folder");
   if (holds(Buffer.from(server.output()), canary)) found.add("output");
@@ -27,7 +32,9 @@ async function* files(folder: string): AsyncGenerator<Buffer> {
 }
 
 async function metrics(server: DemoServer): Promise<Buffer> {
-  const admin = /"host":"([^"]+)","port":(\d+),"message":"admin port is open"/.exec(server.output());
+  const admin = /"host":"([^"]+)","port":(\d+),"message":"admin port is open"/.exec(
+    server.output(),
+  );
   const response = await fetch(`http://${admin?.[1]}:${admin?.[2]}/metrics`);
   return Buffer.from(await response.text());
 }

@@ -26,13 +26,23 @@ export async function sayUnsealed(server: DemoServer, words: Words): Promise<() 
     { case: "title", value: { title: words.title } },
     { case: "media", value: { object, name: words.fileName } },
   ];
-  for (const body of bodies) await append(connection, room, toBinary(ContentSchema, create(ContentSchema, { body })));
+  for (const body of bodies)
+    await append(connection, room, toBinary(ContentSchema, create(ContentSchema, { body })));
   const sealedBytes = BigInt(words.file.length);
-  await connection.request({ case: "createObject", value: { room: room.room, object, kind: ObjectKind.FILE, sealedBytes } }, "objectInfo");
+  await connection.request(
+    {
+      case: "createObject",
+      value: { room: room.room, object, kind: ObjectKind.FILE, sealedBytes },
+    },
+    "objectInfo",
+  );
   const value = { room: room.room, object, piece: 0, bytes: words.file.length };
   await connection.upload({ case: "putPiece", value }, words.file, "pieceStored");
   const { bytes } = await connection.download(
-    (credit) => ({ case: "openObject", value: { room: room.room, object, offset: 0n, length: 0n, credit } }),
+    (credit) => ({
+      case: "openObject",
+      value: { room: room.room, object, offset: 0n, length: 0n, credit },
+    }),
     "objectOpened",
   );
   for await (const _ of bytes);

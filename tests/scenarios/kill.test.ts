@@ -19,7 +19,12 @@ test("a server killed in the middle of 2,000 sends loses none that it acknowledg
   let server = await startServer(data, 0);
   const port = Number(server.address.split(":").at(-1));
   const open = (store: MemoryStore) =>
-    SottoClient.open({ store, transport: tlsTransport, sealCrypto: nodeSealCrypto, keyPackagesTarget: 5 });
+    SottoClient.open({
+      store,
+      transport: tlsTransport,
+      sealCrypto: nodeSealCrypto,
+      keyPackagesTarget: 5,
+    });
   const enter = async (invite: string, name: string) => {
     const store = new LastingStore();
     await joinServer({ invite, name, store, transport: tlsTransport });
@@ -57,8 +62,12 @@ test("a server killed in the middle of 2,000 sends loses none that it acknowledg
     await back.ready(60_000);
     const heard: { text: string; sequence: number }[] = [];
     for await (const entry of back.history()) if (entry.type === "message") heard.push(entry);
-    expect(heard.map(({ sequence }) => sequence)).toEqual([...heard.map(({ sequence }) => sequence)].sort((a, b) => a - b));
-    const wanted = [...acknowledged].sort((a, b) => a.sequence - b.sequence).map(({ text }) => text);
+    expect(heard.map(({ sequence }) => sequence)).toEqual(
+      [...heard.map(({ sequence }) => sequence)].sort((a, b) => a - b),
+    );
+    const wanted = [...acknowledged]
+      .sort((a, b) => a.sequence - b.sequence)
+      .map(({ text }) => text);
     expect(heard.map(({ text }) => text)).toEqual(wanted);
     await back[Symbol.asyncDispose]();
     await alice.client[Symbol.asyncDispose]();

@@ -19,6 +19,11 @@ export function textOf(path: string): string {
   return readFileSync(join(root, path), "utf8");
 }
 
+/** A file's text without its comments. */
+export function codeOf(path: string): string {
+  return textOf(path).replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*/g, "");
+}
+
 /** TypeScript that people wrote. */
 export function sourceFiles(): string[] {
   return projectFiles().filter(
@@ -28,7 +33,8 @@ export function sourceFiles(): string[] {
 
 export function isTest(path: string): boolean {
   return (
-    /\.test\.ts$|\/test\/|^tests\/|\/conformance/.test(path) || path.startsWith("libs/testkit/")
+    /\.test\.ts$|\/test\/|^tests\/|\/conformance|\/bench\/|\.config\.ts$/.test(path) ||
+    path.startsWith("libs/testkit/")
   );
 }
 

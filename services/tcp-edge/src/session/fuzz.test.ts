@@ -8,8 +8,8 @@ import {
 } from "@sotto/protocol";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { arbitraryBytes, arbitraryFrame } from "../../test/arbitrary-frame.ts";
 import { edgeLimits } from "../edge-limits.ts";
-import { arbitraryBytes, arbitraryFrame } from "./arbitrary-frame.ts";
 import type { Effect } from "./effect.ts";
 import type { DeviceFacts, Input } from "./input.ts";
 import { refusal } from "./response-body.ts";
