@@ -1,0 +1,65 @@
+/**
+ * Every step that must be atomic, as Lua. KEYS[1] is the prefix under which everything lies; one Redis (or one
+ * primary with replicas) holds it all, so keys may be derived from it.
+ */
+export const scripts = {
+  /** ARGV: bytes, user, chainSequence, claimName, redeemInvite, expectEmpty, now. */
+  append: `
+    local p = KEYS[1]
+    local size = redis.call('LLEN', p .. 'records')
+    if ARGV[6] == '1' and size > 0 then return {'NOT_EMPTY'} end
+    local length = tonumber(redis.call('HGET', p .. 'chains', ARGV[2]) or '0')
+    if length ~= tonumber(ARGV[3]) then return {'CHAIN_CONFLICT'} end
+    if ARGV[4] ~= '' and redis.call('HEXISTS', p .. 'names', ARGV[4]) == 1 then return {'NAME_TAKEN'} end
+    if ARGV[5] ~= '' then
+      local invite = p .. 'invite:' .. ARGV[5]
+      if redis.call('EXISTS', invite) == 0 then return {'INVITE_UNKNOWN'} end
+      local expires = tonumber(redis.call('HGET', invite, 'expiresAt'))
+      if expires ~= 0 and expires < tonumber(ARGV[7]) then return {'INVITE_EXPIRED'} end
+      if tonumber(redis.call('HGET', invite, 'usesLeft')) < 1 then return {'INVITE_USED'} end
+      redis.call('HINCRBY', invite, 'usesLeft', -1)
+    end
+    redis.call('RPUSH', p .. 'records', ARGV[1])
+    redis.call('HINCRBY', p .. 'chains', ARGV[2], 1)
+    if ARGV[4] ~= '' then redis.call('HSET', p .. 'names', ARGV[4], ARGV[2]) end
+    return {'OK', size}`,
+  /** ARGV: device, packagesMax, package... */
+  addKeyPackages: `
+    local key = KEYS[1] .. 'packages:' .. ARGV[1]
+    local count = redis.call('LLEN', key)
+    for i = 3, #ARGV do
+      if count >= tonumber(ARGV[2]) then break end
+      redis.call('RPUSH', key, ARGV[i])
+      count = count + 1
+    end
+    return count`,
+  /** ARGV: device. */
+  claimKeyPackage: `
+    local package = redis.call('LPOP', KEYS[1] .. 'packages:' .. ARGV[1])
+    if package then return {package, 'one-time'} end
+    local last = redis.call('GET', KEYS[1] .. 'last-resort:' .. ARGV[1])
+    if last then return {last, 'last-resort'} end
+    return {}`,
+  /** ARGV: room, foldedTo, bytes, user... */
+  putRoster: `
+    local p = KEYS[1]
+    local roster = p .. 'roster:' .. ARGV[1]
+    local members = p .. 'members:' .. ARGV[1]
+    local folded = redis.call('HGET', roster, 'foldedTo')
+    if folded and tonumber(folded) >= tonumber(ARGV[2]) then return 0 end
+    for _, user in ipairs(redis.call('SMEMBERS', members)) do redis.call('SREM', p .. 'rooms:' .. user, ARGV[1]) end
+    redis.call('DEL', members)
+    redis.call('HSET', roster, 'foldedTo', ARGV[2], 'bytes', ARGV[3])
+    for i = 4, #ARGV do
+      redis.call('SADD', members, ARGV[i])
+      redis.call('SADD', p .. 'rooms:' .. ARGV[i], ARGV[1])
+    end
+    return 1`,
+  /** ARGV: room. */
+  deleteRoster: `
+    local p = KEYS[1]
+    local members = p .. 'members:' .. ARGV[1]
+    for _, user in ipairs(redis.call('SMEMBERS', members)) do redis.call('SREM', p .. 'rooms:' .. user, ARGV[1]) end
+    redis.call('DEL', members, p .. 'roster:' .. ARGV[1])
+    return 1`,
+} as const;
