@@ -4,8 +4,10 @@ import {
   EnvelopeKind,
   ErrorCode,
   limits,
+  type Part,
   parseRoomId,
   parseUserId,
+  type RoomId,
   RoomPolicySchema,
   SottoError,
   toHex,
@@ -14,7 +16,7 @@ import {
 } from "@sotto/protocol";
 import { directRoomId } from "./direct-room.ts";
 import { bad, committerOf, type LeafName } from "./envelope.ts";
-import { hasUser, leaves, type Roster } from "./roster.ts";
+import { hasUser, isHiddenFrom, leaves, type Roster } from "./roster.ts";
 
 /**
  * Why an envelope cannot follow a roster, or `undefined` where it can: its place in the room, one kind of
@@ -47,6 +49,9 @@ function forbidden(why: string): SottoError {
   return new SottoError(ErrorCode.FORBIDDEN, why);
 }
 
+/** Bytes of a part that travels beside its envelope: the tree of a full room has about 3 MiB. */
+const partBytesMax = 16 * 1024 * 1024;
+
 /** Rules that hold whatever the room looks like. */
 function checkForm(envelope: Envelope, { committer, added, removed }: Parts): void {
   if (envelope.version !== 1)
@@ -73,14 +78,29 @@ function checkForm(envelope: Envelope, { committer, added, removed }: Parts): vo
   const policed = kind === EnvelopeKind.CREATE || kind === EnvelopeKind.POLICY;
   if (policed !== envelope.policy.length > 0) throw bad("its policy does not fit its kind");
   if (policed) readPolicy(envelope);
+  for (const part of [envelope.commit, envelope.welcome, envelope.groupInfo, envelope.tree])
+    if (part) checkPart(part);
+}
+
+/** A part lies in the envelope, or is named by its hash; readers set memory aside by the length that it states. */
+function checkPart({ inline, sha256, bytes }: Part): void {
+  if (inline.length > limits.inlinePartBytesMax)
+    throw bad(`a part of more than ${limits.inlinePartBytesMax} bytes travels beside it`);
+  if (sha256.length !== 0 && (sha256.length !== 32 || inline.length > 0))
+    throw bad("a part is inline or named by its SHA-256");
+  if (bytes > partBytesMax) throw bad(`a part has at most ${partBytesMax} bytes`);
 }
 
 function readPolicy(envelope: Envelope): UserId[] {
+  let admins: UserId[];
   try {
-    return fromBinary(RoomPolicySchema, envelope.policy).admins.map((user) => parseUserId(user));
+    admins = fromBinary(RoomPolicySchema, envelope.policy).admins.map((user) => parseUserId(user));
   } catch (cause) {
     throw bad("its policy cannot be read", cause);
   }
+  if (new Set(admins).size !== admins.length || admins.length > limits.roomDevicesMax)
+    throw bad("its policy names an admin twice, or too many");
+  return admins;
 }
 
 async function checkCreate(
@@ -88,10 +108,6 @@ async function checkCreate(
   envelope: Envelope,
   { committer }: Parts,
 ): Promise<void> {
-  if (before)
-    throw new SottoError(ErrorCode.ROOM_EXISTS, "the room exists already", {
-      handshake: before.foldedTo,
-    });
   if (
     envelope.previousSequence !== 0n ||
     envelope.previousSha256.length > 0 ||
@@ -104,13 +120,27 @@ async function checkCreate(
   if (direct.length === 0) {
     if (envelope.room.length !== 16) throw bad("a room's id has 16 bytes");
     if (!readPolicy(envelope).includes(committer.user)) throw bad("its creator must be an admin");
-    return;
-  }
+  } else await checkDirect(envelope, direct, committer, room);
+  // Last, so that only who may make a room learns that it exists: a direct one's id can be guessed.
+  if (before)
+    throw new SottoError(ErrorCode.ROOM_EXISTS, "the room exists already", {
+      handshake: before.foldedTo,
+    });
+}
+
+async function checkDirect(
+  envelope: Envelope,
+  direct: readonly UserId[],
+  committer: LeafName,
+  room: RoomId,
+): Promise<void> {
   const [one, other] = direct;
   if (direct.length !== 2 || !one || !other || one >= other || !direct.includes(committer.user)) {
     throw bad("a direct conversation names its two users, sorted, its creator among them");
   }
   if ((await directRoomId(one, other)) !== room) throw bad("its id is not that of its two users");
+  if (readPolicy(envelope).toSorted().join() !== direct.join())
+    throw bad("both people of a direct conversation are its admins");
 }
 
 function checkChange(
@@ -119,8 +149,10 @@ function checkChange(
   parts: Parts,
   roomDevicesMax: number,
 ): void {
-  if (!before) throw new SottoError(ErrorCode.UNKNOWN_ROOM, "no such room");
   const { committer, added, removed } = parts;
+  // A direct conversation's id can be guessed: for anybody else than the two it does not exist.
+  if (!before || isHiddenFrom(before, committer.user))
+    throw new SottoError(ErrorCode.UNKNOWN_ROOM, "no such room");
   const { kind } = envelope;
   if (parseRoomId(envelope.room) !== before.room) throw bad("it is for another room");
   if (envelope.direct.length > 0) throw bad("only a room's first record says that it is direct");
@@ -142,9 +174,23 @@ function checkChange(
     throw bad(`the next epoch is ${before.epoch + 1}`);
   if (kind === EnvelopeKind.ADD) checkAdd(before, added, roomDevicesMax);
   if (kind === EnvelopeKind.REMOVE) checkRemove(before, committer, removed);
-  if (kind === EnvelopeKind.POLICY && !before.admins.includes(committer.user)) {
+  if (kind === EnvelopeKind.REJOIN) checkRoomLeft(before, added, roomDevicesMax);
+  if (kind === EnvelopeKind.POLICY) checkPolicy(before, committer, readPolicy(envelope));
+}
+
+function checkPolicy(before: Roster, committer: LeafName, admins: readonly UserId[]): void {
+  if (!before.admins.includes(committer.user))
     throw forbidden("only an admin changes the room's policy");
-  }
+  if (before.direct.length > 0)
+    throw forbidden("the policy of a direct conversation does not change");
+  if (!admins.some((user) => hasUser(before, user)))
+    throw bad("it leaves the room without an admin");
+}
+
+function checkRoomLeft(before: Roster, added: readonly LeafName[], roomDevicesMax: number): void {
+  const fresh = added.filter(({ device }) => !before.devices.has(device)).length;
+  if (before.devices.size + fresh > roomDevicesMax)
+    throw new SottoError(ErrorCode.ROOM_FULL, `a room holds at most ${roomDevicesMax} devices`);
 }
 
 function checkAdd(before: Roster, added: readonly LeafName[], roomDevicesMax: number): void {
@@ -153,9 +199,7 @@ function checkAdd(before: Roster, added: readonly LeafName[], roomDevicesMax: nu
   if (before.direct.length > 0 && added.some(({ user }) => !before.direct.includes(user))) {
     throw forbidden("a direct conversation has two people");
   }
-  if (before.devices.size + added.length > roomDevicesMax) {
-    throw new SottoError(ErrorCode.ROOM_FULL, `a room holds at most ${roomDevicesMax} devices`);
-  }
+  checkRoomLeft(before, added, roomDevicesMax);
 }
 
 function checkRemove(before: Roster, committer: LeafName, removed: readonly LeafName[]): void {

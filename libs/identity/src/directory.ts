@@ -1,29 +1,16 @@
-import {
-  arrivalInput,
-  type DeviceId,
-  deviceCounterInput,
-  fromHex,
-  type UserId,
-  type UserName,
-} from "@sotto/protocol";
-import { compactVerify } from "jose";
-import { canonicalJson } from "./canonical-json.ts";
-import { sha256, sha256Hex } from "./digest.ts";
-import { importPublicKey, verifyEd25519 } from "./ed25519.ts";
+import type { DeviceId, UserId, UserName } from "@sotto/protocol";
+import { sha256Hex } from "./digest.ts";
+import { type DirectoryContents, decodeSnapshot, encodeSnapshot } from "./directory-snapshot.ts";
 import { MerkleTree } from "./merkle.ts";
-import { parseRecord, recordType } from "./parse-record.ts";
+import { parseRecord } from "./parse-record.ts";
 import type {
   Arrival,
-  DeviceAdd,
   DeviceDescription,
   DeviceKeys,
-  DeviceRevoke,
   IdentityRecord,
   ParsedRecord,
-  UserCreate,
 } from "./record.ts";
-import { RecordError } from "./record-error.ts";
-import { deviceJson } from "./write-record.ts";
+import { checkRecord, type RecordsBefore } from "./record-rules.ts";
 
 /** A device as the directory knows it. */
 export interface DirectoryDevice {
@@ -52,7 +39,23 @@ export interface DirectoryUser {
   readonly createdAt: number;
 }
 
-interface MutableUser {
+/** A record that passed every check, on its way into the directory. */
+export interface CheckedRecord {
+  readonly parsed: ParsedRecord;
+  /** SHA-256 of its exact bytes, hex. */
+  readonly hash: string;
+  /** Size of the directory that it was checked against: the index that it takes. */
+  readonly index: number;
+}
+
+/** A directory's size and the root that stands for all of its records. */
+export interface DirectoryHead {
+  readonly size: number;
+  /** RFC 9162 Merkle root, 32 bytes. */
+  readonly root: Uint8Array;
+}
+
+interface UserEntry {
   readonly id: UserId;
   readonly name: UserName;
   readonly chain: string[];
@@ -61,21 +64,25 @@ interface MutableUser {
   readonly createdAt: number;
 }
 
-/** A record that passed every check, on its way into the directory. */
-export interface CheckedRecord {
-  readonly parsed: ParsedRecord;
-  readonly hash: string;
-}
-
 /**
  * The fold of all identity records in their one order: who is who, with which keys. Server and clients
- * fold the same records by the same rules. `apply` verifies everything; what it accepted stays.
+ * fold the same records by the same rules. `apply` verifies everything; what it accepted stays. Records are
+ * applied one after another; readers see the directory before a record or after it, never in between.
  */
 export class Directory {
-  readonly #users = new Map<UserId, MutableUser>();
+  readonly #users = new Map<UserId, UserEntry>();
   readonly #names = new Map<UserName, UserId>();
   readonly #devices = new Map<DeviceId, DirectoryDevice>();
-  readonly #tree = new MerkleTree();
+  /** Indexes of records by their hash. */
+  readonly #indexes = new Map<string, number>();
+  /** Revoked devices in the order of their revocations. */
+  readonly #revoked: DeviceId[] = [];
+  readonly #before: RecordsBefore = {
+    chainOf: (user) => this.#users.get(user)?.chain,
+    isTaken: (name) => this.#names.has(name),
+    device: (id) => this.#devices.get(id),
+  };
+  #tree = new MerkleTree();
   #owner: UserId | undefined;
   #root: Promise<Uint8Array> | undefined;
 
@@ -89,10 +96,16 @@ export class Directory {
     return this.#owner;
   }
 
-  /** RFC 9162 Merkle root over the records' exact bytes. */
+  /** RFC 9162 Merkle root over the records' exact bytes, as of the call. */
   root(): Promise<Uint8Array> {
     this.#root ??= this.#tree.root();
     return this.#root;
+  }
+
+  /** Size and root of one and the same moment. */
+  async head(): Promise<DirectoryHead> {
+    const { size } = this;
+    return { size, root: await this.root() };
   }
 
   user(id: UserId): DirectoryUser | undefined {
@@ -122,13 +135,28 @@ export class Directory {
       : device;
   }
 
+  /** Devices whose revocation has this index or a later one, in the order of the records. */
+  revokedSince(index: number): DirectoryDevice[] {
+    const found: DirectoryDevice[] = [];
+    for (let at = this.#revoked.length - 1; at >= 0; at--) {
+      const device = this.#devices.get(this.#revoked[at] as DeviceId);
+      if (device?.revokedAt === undefined || device.revokedAt < index) break;
+      found.push(device);
+    }
+    return found.reverse();
+  }
+
+  /** The index of the record with this SHA-256 (hex), where it is in the directory. */
+  indexOf(recordHash: string): number | undefined {
+    return this.#indexes.get(recordHash);
+  }
+
   /** Checks the next record against all rules without taking it in. Throws `RecordError`. */
   async check(bytes: Uint8Array): Promise<CheckedRecord> {
+    const index = this.size;
     const parsed = parseRecord(bytes);
-    const { record } = parsed;
-    if (record.typ === "user-create") await this.#checkCreate(record, parsed);
-    else await this.#checkFollowing(record, parsed);
-    return { parsed, hash: await sha256Hex(bytes) };
+    await checkRecord(this.#before, parsed);
+    return { parsed, hash: await sha256Hex(bytes), index };
   }
 
   /** Checks and takes in the next record. Throws `RecordError`, and stays as it was. */
@@ -138,12 +166,56 @@ export class Directory {
     return checked.parsed.record;
   }
 
-  /** Takes in a record that `check` accepted, with nothing else taken in between. */
-  async take({ parsed, hash }: CheckedRecord): Promise<void> {
-    const { record } = parsed;
-    const index = this.size;
-    await this.#tree.append(parsed.bytes);
+  /**
+   * Takes in a record that `check` accepted. Throws `RangeError`, and stays as it was, where another one was
+   * taken in since: the check is then worth nothing.
+   */
+  async take({ parsed, hash, index }: CheckedRecord): Promise<void> {
+    const growth = await this.#tree.grow(parsed.bytes);
+    if (growth.from !== index) throw new RangeError("another record was taken in meanwhile");
+    // From here on nothing waits.
+    this.#tree.take(growth);
     this.#root = undefined;
+    this.#indexes.set(hash, index);
+    this.#fold(parsed.record, index, hash);
+  }
+
+  /** All that the directory knows, for the same device to `restore` later without verifying every record again. */
+  snapshot(): Uint8Array<ArrayBuffer> {
+    const indexOf = (hash: string) => this.#indexes.get(hash) ?? 0;
+    return encodeSnapshot({
+      peaks: this.#tree.peaks,
+      users: this.users().map((user) => ({ user, indexes: user.chain.map(indexOf) })),
+    });
+  }
+
+  /**
+   * The directory of a snapshot. What it says is believed: keep it where nobody else can write. Throws
+   * `RecordError` MALFORMED where it is damaged or of another version; the records themselves then have to be applied.
+   */
+  static restore(bytes: Uint8Array): Directory {
+    const directory = new Directory();
+    directory.#load(decodeSnapshot(bytes));
+    return directory;
+  }
+
+  #load({ peaks, users }: DirectoryContents): void {
+    this.#tree = new MerkleTree(peaks);
+    for (const { user, indexes } of users) {
+      const { id, name, invite, createdAt, chain } = user;
+      const devices = user.devices.map((device) => device.id);
+      this.#users.set(id, { id, name, invite, createdAt, chain: [...chain], devices });
+      this.#names.set(name, id);
+      if (indexes[0] === 0) this.#owner = id;
+      for (const [at, hash] of chain.entries()) this.#indexes.set(hash, indexes[at] ?? 0);
+      for (const device of user.devices) this.#devices.set(device.id, device);
+    }
+    const revoked = [...this.#devices.values()].filter(({ revokedAt }) => revokedAt !== undefined);
+    revoked.sort((one, other) => (one.revokedAt ?? 0) - (other.revokedAt ?? 0));
+    this.#revoked.push(...revoked.map(({ id }) => id));
+  }
+
+  #fold(record: IdentityRecord, index: number, hash: string): void {
     if (record.typ === "user-create") {
       const { user: id, name, invite, device, iat: createdAt } = record;
       this.#users.set(id, { id, name, invite, createdAt, chain: [hash], devices: [device.id] });
@@ -161,6 +233,7 @@ export class Directory {
     }
     const device = this.#devices.get(record.device);
     if (device) this.#devices.set(device.id, { ...device, revokedAt: index });
+    this.#revoked.push(record.device);
   }
 
   #addDevice(
@@ -172,81 +245,8 @@ export class Directory {
     this.#devices.set(id, { id, user, name, keys, addedAt, recordHash, revokedAt: undefined });
   }
 
-  #view(user: MutableUser): DirectoryUser {
+  #view(user: UserEntry): DirectoryUser {
     const devices = user.devices.flatMap((id) => this.#devices.get(id) ?? []);
     return { ...user, chain: [...user.chain], devices };
-  }
-
-  async #checkCreate(record: UserCreate, parsed: ParsedRecord): Promise<void> {
-    if (this.#users.has(record.user)) throw new RecordError("CHAIN", "that user exists already");
-    if (record.seq !== 0 || record.prev !== "")
-      throw new RecordError("CHAIN", "a chain begins with number 0");
-    if (this.#names.has(record.name))
-      throw new RecordError("NAME_TAKEN", `the name ${record.name} is taken`);
-    this.#checkNewDevice(record.device);
-    if (parsed.signer !== record.device.id)
-      throw new RecordError("SIGNATURE", "the first device signs its own record");
-    await verifyJws(parsed, record.device.sign);
-    const { user, device, invite } = record;
-    const arrived = arrivalInput({
-      user: fromHex(user),
-      device: fromHex(device.id),
-      sign: device.sign,
-      mls: device.mls,
-    });
-    if (!(await verifyEd25519(invite.key, arrived, invite.proof))) {
-      throw new RecordError("SIGNATURE", "the invite's proof is not valid");
-    }
-  }
-
-  async #checkFollowing(record: DeviceAdd | DeviceRevoke, parsed: ParsedRecord): Promise<void> {
-    const user = this.#users.get(record.user);
-    if (!user) throw new RecordError("CHAIN", "no such user");
-    if (record.seq !== user.chain.length || record.prev !== user.chain.at(-1)) {
-      throw new RecordError("CHAIN", `the user's next record is number ${user.chain.length}`);
-    }
-    const signer = this.#devices.get(parsed.signer);
-    if (signer?.user !== record.user)
-      throw new RecordError("SIGNATURE", "signed by a device of somebody else");
-    if (signer.revokedAt !== undefined)
-      throw new RecordError("REVOKED", "signed by a revoked device");
-    await verifyJws(parsed, signer.keys.sign);
-    if (record.typ === "device-add") {
-      this.#checkNewDevice(record.device);
-      await checkCounter(record);
-      return;
-    }
-    const device = this.#devices.get(record.device);
-    if (device?.user !== record.user) throw new RecordError("CHAIN", "no such device of that user");
-    if (device.revokedAt !== undefined)
-      throw new RecordError("REVOKED", "that device is revoked already");
-  }
-
-  #checkNewDevice(device: DeviceDescription): void {
-    if (this.#devices.has(device.id)) throw new RecordError("CHAIN", "that device exists already");
-    const keys = new Set([device.auth, device.sign, device.mls].map((key) => key.join()));
-    // One key for one purpose: a signature made for one must be worth nothing for another.
-    if (keys.size !== 3)
-      throw new RecordError("MALFORMED", "a device's keys are not all different");
-  }
-}
-
-async function verifyJws(parsed: ParsedRecord, publicKey: Uint8Array): Promise<void> {
-  try {
-    const key = await importPublicKey(publicKey);
-    const { protectedHeader } = await compactVerify(parsed.bytes, key, { algorithms: ["EdDSA"] });
-    if (protectedHeader.typ === recordType) return;
-  } catch {
-    // Every failure means the same: the record is not by that key.
-  }
-  throw new RecordError("SIGNATURE", "the record's signature is not valid");
-}
-
-async function checkCounter(record: DeviceAdd): Promise<void> {
-  const { user, seq, prev, iat, typ, device, counter } = record;
-  const payload = canonicalJson({ v: 1, user, seq, prev, iat, typ, device: deviceJson(device) });
-  const accepted = deviceCounterInput(await sha256(new TextEncoder().encode(payload)));
-  if (!(await verifyEd25519(device.sign, accepted, counter))) {
-    throw new RecordError("SIGNATURE", "the new device has not accepted the record");
   }
 }

@@ -13,7 +13,7 @@ import {
   toSafeNumber,
   type UserId,
 } from "@sotto/protocol";
-import type { DirectoryUser } from "./directory.ts";
+import type { Directory, DirectoryUser } from "./directory.ts";
 import { type Signer, verifyEd25519 } from "./ed25519.ts";
 import type { LeafName } from "./envelope.ts";
 
@@ -66,7 +66,11 @@ export function decodeGrant(bytes: Uint8Array): RoomGrant | undefined {
   }
 }
 
-/** The grant where its inviter's key, found by `keyOf`, has signed it; otherwise `undefined`. */
+/**
+ * The grant where the inviter's key has signed it; otherwise `undefined`. `keyOf` must answer only where the
+ * directory knows the device as one of this very user: whoever signs with a device of their own may name anybody
+ * as the inviter. `openGrant` looks that up itself.
+ */
 export async function verifyGrant(
   bytes: Uint8Array,
   keyOf: (device: DeviceId, user: UserId) => Uint8Array | undefined,
@@ -78,20 +82,48 @@ export async function verifyGrant(
   return (await verifyEd25519(key, grantInput(signed.grant), signed.signature)) ? grant : undefined;
 }
 
+/**
+ * The grant where it is signed by a device that the directory knows as one of the inviter's and that is not
+ * revoked; otherwise `undefined`. Whether the inviter may let people into a room is for the room to say.
+ */
+export function openGrant(
+  bytes: Uint8Array,
+  directory: Pick<Directory, "device">,
+): Promise<RoomGrant | undefined> {
+  return verifyGrant(bytes, (id, user) => {
+    const device = directory.device(id);
+    return device?.user === user && device.revokedAt === undefined ? device.keys.sign : undefined;
+  });
+}
+
+/** Who arrives with an invite: account, first device, and the keys that the proof ties to it. */
+export interface Newcomer {
+  readonly user: UserId;
+  readonly device: DeviceId;
+  /** The device's signing key. */
+  readonly sign: Uint8Array;
+  /** The device's MLS leaf key. */
+  readonly mls: Uint8Array;
+}
+
 /** A newcomer's proof that it holds the invite. */
-export async function arrivalProof(
-  inviteKey: Signer,
-  newcomer: {
-    readonly user: UserId;
-    readonly device: DeviceId;
-    readonly sign: Uint8Array;
-    readonly mls: Uint8Array;
-  },
-): Promise<Uint8Array> {
+export async function arrivalProof(inviteKey: Signer, newcomer: Newcomer): Promise<Uint8Array> {
   const { user, device, sign, mls } = newcomer;
   return await inviteKey.sign(
     arrivalInput({ user: fromHex(user), device: fromHex(device), sign, mls }),
   );
+}
+
+/** True where a newcomer's proof is by the invite's key. Never throws. */
+export function verifyArrival(
+  inviteKey: Uint8Array,
+  newcomer: Newcomer,
+  proof: Uint8Array,
+): Promise<boolean> {
+  const { user, device, sign, mls } = newcomer;
+  if (sign.length !== 32 || mls.length !== 32) return Promise.resolve(false);
+  const input = arrivalInput({ user: fromHex(user), device: fromHex(device), sign, mls });
+  return verifyEd25519(inviteKey, input, proof);
 }
 
 /**

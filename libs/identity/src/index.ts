@@ -1,3 +1,4 @@
+export { fromBase64Url, toBase64Url } from "./base64url.ts";
 export { checkEnvelope } from "./check-envelope.ts";
 export { sha256, sha256Hex } from "./digest.ts";
 export { directRoomId } from "./direct-room.ts";
@@ -5,15 +6,14 @@ export {
   type CheckedRecord,
   Directory,
   type DirectoryDevice,
+  type DirectoryHead,
   type DirectoryUser,
 } from "./directory.ts";
 export {
   type Ed25519KeyPair,
-  fromBase64Url,
   generateEd25519,
   type Signer,
   signerFromSeed,
-  toBase64Url,
   verifyEd25519,
 } from "./ed25519.ts";
 export {
@@ -28,12 +28,15 @@ export {
   arrivedWith,
   createGrant,
   decodeGrant,
+  type Newcomer,
+  openGrant,
   type RoomGrant,
+  verifyArrival,
   verifyGrant,
 } from "./grant.ts";
 export { type Invite, InviteError, makeInvite, parseInvite } from "./invite.ts";
 export { type InviteKeys, inviteKeys } from "./invite-keys.ts";
-export { leafHash, MerkleTree, nodeHash } from "./merkle.ts";
+export { leafHash, type MerkleGrowth, type MerklePeak, MerkleTree, nodeHash } from "./merkle.ts";
 export { parseRecord } from "./parse-record.ts";
 export type {
   Arrival,
@@ -49,6 +52,7 @@ export { RecordError, type RecordErrorCode } from "./record-error.ts";
 export {
   foldRoster,
   hasUser,
+  isHiddenFrom,
   leaves,
   type Roster,
   type RosterDevice,

@@ -3,10 +3,10 @@ import {
   parseRoomId,
   parseUserId,
   type RoomId,
-  toHex,
+  toSafeNumber,
   type UserId,
 } from "@sotto/protocol";
-import { fromBase64Url, toBase64Url } from "./ed25519.ts";
+import { fromBase64Url, toBase64Url } from "./base64url.ts";
 
 const version = 1;
 const inviteCharactersMax = 8192;
@@ -28,6 +28,10 @@ export interface Invite {
   readonly port: number;
   /** SHA-256 of the server identity key. */
   readonly serverKeySha256: Uint8Array;
+  /** Ed25519 key that signs the directory's checkpoints, where the server has one. */
+  readonly logKey?: Uint8Array;
+  /** Ed25519 keys of auditors whose cosignatures are demanded. */
+  readonly auditorKeys?: readonly Uint8Array[];
   /** Who invites; absent in the owner's own invite. */
   readonly inviter?: { readonly user: UserId; readonly chainHead: Uint8Array };
   /** Rooms that it grants. */
@@ -72,7 +76,9 @@ export function parseInvite(text: string): Invite {
 }
 
 function parseAuthority(authority: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(authority);
+  const match = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([\p{L}\p{N}._-]{1,253}))(?::(\d{1,5}))?$/u.exec(
+    authority,
+  );
   const host = match?.[1] ?? match?.[2];
   const port = match?.[3] === undefined ? 443 : Number(match[3]);
   if (!host || port < 1 || port > 65_535) throw new InviteError("its address is not host:port");
@@ -81,6 +87,8 @@ function parseAuthority(authority: string): { host: string; port: number } {
 
 function encodeFields(invite: Invite): Uint8Array {
   const fields: [number, Uint8Array][] = [[Tag.serverKey, invite.serverKeySha256]];
+  if (invite.logKey) fields.push([Tag.logKey, invite.logKey]);
+  for (const key of invite.auditorKeys ?? []) fields.push([Tag.auditor, key]);
   if (invite.inviter) {
     const { user, chainHead } = invite.inviter;
     fields.push([Tag.inviter, new Uint8Array([...fromHex(user), ...chainHead])]);
@@ -98,43 +106,57 @@ function encodeFields(invite: Invite): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
+const repeated: ReadonlySet<number> = new Set([Tag.auditor, Tag.room]);
+
 function decodeFields(bytes: Uint8Array): Omit<Invite, "host" | "port"> {
-  if (bytes[0] !== version)
-    throw new InviteError("it was made by a newer Sotto; update this client");
-  const single = new Map<number, Uint8Array>();
-  const rooms: RoomId[] = [];
-  for (let at = 1; at < bytes.length; ) {
-    const tag = bytes[at] ?? 0;
-    const length = (bytes[at + 1] ?? 0) * 256 + (bytes[at + 2] ?? 0);
-    const value = bytes.subarray(at + 3, at + 3 + length);
-    if (value.length !== length) throw new InviteError("the part after # is cut off");
-    if (tag >= 128) throw new InviteError("it needs a newer client");
-    if (tag === Tag.room) rooms.push(parseRoomId(value));
-    else single.set(tag, value.slice());
-    at += 3 + length;
-  }
-  const inviter = single.get(Tag.inviter);
-  const expires = single.get(Tag.expires);
+  const fields = splitFields(bytes);
+  const one = (tag: number) => fields.get(tag)?.[0];
+  const all = (tag: number) => fields.get(tag) ?? [];
+  const logKey = one(Tag.logKey);
+  const auditorKeys = all(Tag.auditor).map((key) => sized(key, 32));
+  const inviter = one(Tag.inviter);
+  const expires = one(Tag.expires);
   return {
-    serverKeySha256: sized(single.get(Tag.serverKey)),
-    ...(inviter?.length === 48
-      ? {
-          inviter: {
-            user: parseUserId(toHex(inviter.subarray(0, 16))),
-            chainHead: inviter.slice(16),
-          },
-        }
-      : {}),
-    rooms,
-    secret: sized(single.get(Tag.secret)),
-    expiresAt:
-      expires?.length === 8
-        ? Number(new DataView(expires.buffer, expires.byteOffset).getBigUint64(0))
-        : 0,
+    serverKeySha256: sized(one(Tag.serverKey), 32),
+    ...(logKey ? { logKey: sized(logKey, 32) } : {}),
+    ...(auditorKeys.length > 0 ? { auditorKeys } : {}),
+    ...(inviter ? { inviter: readInviter(sized(inviter, 48)) } : {}),
+    rooms: all(Tag.room).map((room) => parseRoomId(room)),
+    secret: sized(one(Tag.secret), 32),
+    expiresAt: expires ? readTime(sized(expires, 8)) : 0,
   };
 }
 
-function sized(value: Uint8Array | undefined): Uint8Array {
-  if (value?.length !== 32) throw new InviteError("the part after # is not whole");
+/** Values by tag. A tag that must not be repeated stands once, so that nobody reads another value than we do. */
+function splitFields(bytes: Uint8Array): Map<number, Uint8Array[]> {
+  if (bytes[0] !== version)
+    throw new InviteError("it was made by a newer Sotto; update this client");
+  const fields = new Map<number, Uint8Array[]>();
+  for (let at = 1; at < bytes.length; ) {
+    const tag = bytes[at] ?? 0;
+    const length = (bytes[at + 1] ?? 0) * 256 + (bytes[at + 2] ?? 0);
+    const value = bytes.slice(at + 3, at + 3 + length);
+    if (at + 3 > bytes.length || value.length !== length)
+      throw new InviteError("the part after # is cut off");
+    if (tag >= 128) throw new InviteError("it needs a newer client");
+    const known = fields.get(tag) ?? [];
+    if (known.length > 0 && tag <= Tag.expires && !repeated.has(tag))
+      throw new InviteError("the part after # is damaged");
+    fields.set(tag, [...known, value]);
+    at += 3 + length;
+  }
+  return fields;
+}
+
+function readInviter(value: Uint8Array) {
+  return { user: parseUserId(value.subarray(0, 16)), chainHead: value.slice(16) };
+}
+
+function readTime(value: Uint8Array): number {
+  return toSafeNumber(new DataView(value.buffer, value.byteOffset, 8).getBigUint64(0));
+}
+
+function sized(value: Uint8Array | undefined, length: number): Uint8Array {
+  if (value?.length !== length) throw new InviteError("the part after # is not whole");
   return value;
 }

@@ -1,12 +1,14 @@
 import { foldName, limits, parseDeviceId, parseUserId } from "@sotto/protocol";
+import { fromBase64Url } from "./base64url.ts";
 import { canonicalJson, type JsonValue } from "./canonical-json.ts";
-import { fromBase64Url } from "./ed25519.ts";
 import type { DeviceDescription, IdentityRecord, ParsedRecord } from "./record.ts";
 import { RecordError } from "./record-error.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+// A byte order mark is kept and so refused: left out, one record would have two spellings.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
 
 /** `typ` of every record's protected header. */
 export const recordType = "sotto-record+jws";
@@ -88,8 +90,10 @@ function readPayload(payload: Fields): IdentityRecord {
 function device(fields: Fields): DeviceDescription {
   expectKeys(fields, ["id", "name", "auth", "sign", "mls", "seal"]);
   const name = text(fields, "name");
-  if (name.length > limits.nameBytesMax || /[\p{Cc}\p{Cf}]/u.test(name))
+  if (!name.isWellFormed() || /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(name))
     throw new RangeError("a device's name is not one line");
+  if (encoder.encode(name).length > limits.nameBytesMax)
+    throw new RangeError(`a device's name has more than ${limits.nameBytesMax} bytes`);
   return {
     id: parseDeviceId(text(fields, "id")),
     name,

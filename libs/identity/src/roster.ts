@@ -45,6 +45,11 @@ export function hasUser(roster: Roster, user: UserId): boolean {
   return false;
 }
 
+/** True for a direct conversation of two others: its id can be guessed, so that it is there must not show. */
+export function isHiddenFrom(roster: Roster, user: UserId): boolean {
+  return roster.direct.length > 0 && !roster.direct.includes(user);
+}
+
 /** Users with a device in the room. */
 export function usersOf(roster: Roster): Set<UserId> {
   return new Set([...roster.devices.values()].map(({ user }) => user));

@@ -1,7 +1,8 @@
 import { type DeviceId, deviceCounterInput, type UserId } from "@sotto/protocol";
+import { toBase64Url } from "./base64url.ts";
 import { canonicalJson, type JsonValue } from "./canonical-json.ts";
 import { sha256 } from "./digest.ts";
-import { type Signer, toBase64Url } from "./ed25519.ts";
+import type { Signer } from "./ed25519.ts";
 import { recordType } from "./parse-record.ts";
 import type { Arrival, DeviceDescription } from "./record.ts";
 
