@@ -272,10 +272,12 @@ class RedisDirectory implements DirectoryStore {
   async #write<Result>(task: () => Promise<Result>): Promise<Result> {
     return await this.#run(async () => {
       const result = await task();
-      const synced = (await this.#redis.call("WAITAOF", 1, 0, this.#durableWithinMs)) as [
-        number,
-        number,
-      ];
+      const synced = (await this.#redis.call(
+        "WAITAOF",
+        "1",
+        "0",
+        String(this.#durableWithinMs),
+      )) as [number, number];
       if (Number(synced[0]) < 1) {
         throw new DirectoryStoreError(
           "UNAVAILABLE",
