@@ -162,7 +162,7 @@ class RedisDirectory implements DirectoryStore {
   }
 
   async listInvites(): Promise<readonly StoredInvite[]> {
-    const hashes = await this.#run(() => this.#redis.zrange(this.#key("invites"), 0, -1));
+    const hashes = await this.#run(() => this.#redis.zrange(this.#key("invites"), "0", "-1"));
     const invites = await Promise.all(hashes.map((hash) => this.getInvite(hash)));
     return invites.filter((invite) => invite !== undefined);
   }

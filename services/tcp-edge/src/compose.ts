@@ -2,7 +2,7 @@ import { connectNatsBus } from "@sotto/bus/nats";
 import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
 import { systemClock } from "@sotto/clock";
 import { openJetStreamLog } from "@sotto/log/jetstream";
-import { createHttpMediaLink } from "@sotto/media-link/http";
+import { connectHttpMediaLink } from "@sotto/media-link/http";
 import type { CertificateSource } from "./certificate.ts";
 import type { ProcessConfig } from "./config.ts";
 import { startEdge } from "./edge.ts";
@@ -32,7 +32,9 @@ export async function composeEdge(
       streams: config.logStreams,
     }),
   );
-  const mediaLink = owned.use(createHttpMediaLink({ url: config.mediaUrl }));
+  const mediaLink = owned.use(
+    connectHttpMediaLink({ baseUrl: config.mediaUrl, token: config.mediaToken }),
+  );
   const edge = owned.use(
     await startEdge({
       bus,

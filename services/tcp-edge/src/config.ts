@@ -9,6 +9,7 @@ const schema = Type.Object({
     minLength: 1,
     description: "where the media service is, http://host:port",
   }),
+  mediaToken: Type.String({ minLength: 16, description: "the secret of edges and media services" }),
   edge: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
   host: Type.String({ default: "127.0.0.1" }),
   port: port(7443),
@@ -33,6 +34,7 @@ export function readConfig(): ProcessConfig {
   return defineConfig(schema, {
     natsUrl: "SOTTO_NATS_URL",
     mediaUrl: "SOTTO_MEDIA_URL",
+    mediaToken: "SOTTO_MEDIA_TOKEN",
     edge: "SOTTO_EDGE",
     host: "SOTTO_HOST",
     port: "SOTTO_PORT",
