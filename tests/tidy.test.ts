@@ -105,7 +105,8 @@ test("environment, console, wall clock and chance come in as parameters", () => 
 });
 
 test("nothing is left open, and no type is switched off", () => {
-  const pattern = /\b(TODO|FIXME|XXX|HACK)\b|: any(?=[;,)\]>|=[{]| [=|])|\bas any\b|@ts-(ignore|nocheck|expect-error)/;
+  const pattern =
+    /\b(TODO|FIXME|XXX|HACK)\b|: any(?=[;,)\]>|=[{]| [=|])|\bas any\b|@ts-(ignore|nocheck|expect-error)/;
   const checked = sources.filter((path) => path !== "tests/tidy.test.ts");
   expect(
     breaches(checked, (path) =>

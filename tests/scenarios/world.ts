@@ -14,6 +14,8 @@ import {
 import { nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
 import { type EmbeddedServer, startServer } from "../../infra/embedded/src/compose.ts";
 
+type Suite = "classical" | "x-wing";
+
 export interface Joined extends AsyncDisposable {
   readonly name: string;
   readonly client: SottoClient;
@@ -29,6 +31,8 @@ class LastingStore extends MemoryStore {
 export class World implements AsyncDisposable {
   readonly folder: string;
   readonly transport: Transport;
+  /** Everybody in a group speaks one suite. The classical one is quicker. */
+  readonly suite: Suite;
   #owned = new AsyncDisposableStack();
   #server: EmbeddedServer | undefined;
   #port = 0;
@@ -36,13 +40,17 @@ export class World implements AsyncDisposable {
   readonly #people = new AsyncDisposableStack();
   #owner: Joined | undefined;
 
-  private constructor(folder: string, transport: Transport) {
+  private constructor(folder: string, transport: Transport, suite: Suite) {
     this.folder = folder;
     this.transport = transport;
+    this.suite = suite;
   }
 
-  static async start(transport: Transport = tlsTransport): Promise<World> {
-    const world = new World(await mkdtemp(join(tmpdir(), "sotto-world-")), transport);
+  static async start(
+    transport: Transport = tlsTransport,
+    suite: Suite = "classical",
+  ): Promise<World> {
+    const world = new World(await mkdtemp(join(tmpdir(), "sotto-world-")), transport, suite);
     await world.startServer();
     return world;
   }
@@ -88,7 +96,7 @@ export class World implements AsyncDisposable {
     const owner = this.#owner;
     const invite = owner ? await this.#inviteBy(owner) : this.#ownerInvite;
     const store = options.store ?? new LastingStore();
-    await joinServer({ invite, name, store, transport: this.transport, suite: "classical" });
+    await joinServer({ invite, name, store, transport: this.transport, suite: this.suite });
     const joined = await this.open(name, store, options);
     await joined.client.online();
     if (!owner) this.#owner = joined;
