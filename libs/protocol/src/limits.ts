@@ -35,7 +35,7 @@ export const limits = {
   mediaFrameBytesMax: 256 * 1024,
   /** A sealed media object: 64 GiB. */
   objectBytesMax: 64 * 1024 * 1024 * 1024,
-  /** Bytes that an edge sends of one media stream beyond what the client credited. */
+  /** Unspent credit that counts for one media stream; a client that grants more gets no more. */
   mediaCreditBytesMax: 8 * 1024 * 1024,
   /** Media streams and uploads open at once on one connection. */
   mediaStreamsMax: 16,
