@@ -40,11 +40,9 @@ export class TlsWire implements Wire {
   }
 
   writePair(first: Uint8Array, second: Uint8Array): boolean {
-    this.#socket.cork();
+    // Corked, the two would be copied into one buffer before they are encrypted.
     this.#socket.write(first);
-    const more = this.#socket.write(second);
-    this.#socket.uncork();
-    return more;
+    return this.#socket.write(second);
   }
 
   pause(): void {
