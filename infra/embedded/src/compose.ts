@@ -15,7 +15,7 @@ import { systemClock } from "@sotto/clock";
 import { DirectoryStoreError } from "@sotto/directory";
 import { openSqliteDirectory } from "@sotto/directory/sqlite";
 import { makeInvite, RecordError, type Signer, sha256 } from "@sotto/identity";
-import { type KeyserverService, startKeyserver } from "@sotto/keyserver";
+import { type KeyserverService, loadServerIdentity, startKeyserver } from "@sotto/keyserver";
 import { LogError } from "@sotto/log";
 import { openSegmentLog } from "@sotto/log/segment";
 import { startMedia } from "@sotto/media";
@@ -27,7 +27,6 @@ import type { Announced } from "./announcement.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import type { ServerOptions } from "./options.ts";
 import { type PublicAddress, publicAddress } from "./public-address.ts";
-import { loadServerIdentity } from "./server-identity.ts";
 
 /** A whole server that runs in this process. */
 export interface EmbeddedServer extends RunningService {

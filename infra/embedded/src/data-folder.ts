@@ -112,7 +112,7 @@ async function writeMarker(path: string, marker: string): Promise<void> {
 }
 
 /** Writes a whole file, so that after a power loss it is there whole or not at all. */
-export async function writeDurably(folder: string, path: string, content: string): Promise<void> {
+async function writeDurably(folder: string, path: string, content: string): Promise<void> {
   const temporary = `${path}.new`;
   const file = await open(temporary, "w", 0o600);
   try {

@@ -98,7 +98,12 @@ class FileSystemBlobs implements BlobStore {
       }
       for (let at = start; at < end; ) {
         const wanted = Math.min(readChunkBytes, end - at);
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, at);
+        const { bytesRead, buffer } = await file.read(
+          Buffer.allocUnsafeSlow(wanted),
+          0,
+          wanted,
+          at,
+        );
         if (bytesRead === 0) throw new BlobStoreError("UNAVAILABLE", "a blob became shorter");
         at += bytesRead;
         yield buffer.subarray(0, bytesRead);

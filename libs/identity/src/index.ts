@@ -34,7 +34,7 @@ export {
   verifyArrival,
   verifyGrant,
 } from "./grant.ts";
-export { type Invite, InviteError, makeInvite, parseInvite } from "./invite.ts";
+export { type Invite, InviteError, makeInvite, parseAuthority, parseInvite } from "./invite.ts";
 export { type InviteKeys, inviteKeys } from "./invite-keys.ts";
 export { leafHash, type MerkleGrowth, type MerklePeak, MerkleTree, nodeHash } from "./merkle.ts";
 export { parseRecord } from "./parse-record.ts";

@@ -75,7 +75,8 @@ export function parseInvite(text: string): Invite {
   }
 }
 
-function parseAuthority(authority: string): { host: string; port: number } {
+/** `host:port`, the host in brackets where it is IPv6; port 443 where none is named. Throws `InviteError`. */
+export function parseAuthority(authority: string): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([\p{L}\p{N}._-]{1,253}))(?::(\d{1,5}))?$/u.exec(
     authority,
   );

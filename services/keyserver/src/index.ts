@@ -1,1 +1,2 @@
+export { loadServerIdentity } from "./server-identity.ts";
 export { type KeyserverOptions, type KeyserverService, startKeyserver } from "./start-keyserver.ts";

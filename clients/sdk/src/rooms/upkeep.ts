@@ -1,4 +1,4 @@
-import { arrivedWith, verifyGrant } from "@sotto/identity";
+import { arrivedWith, openGrant } from "@sotto/identity";
 import { type DeviceId, fromHex, toHex, type UserId } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss } from "../errors.ts";
@@ -147,7 +147,7 @@ export class Upkeep {
     const users: UserId[] = [];
     let own = false;
     for (const bytes of grants) {
-      const grant = await verifyGrant(bytes, (device) => directory.device(device)?.keys.sign);
+      const grant = await openGrant(bytes, directory);
       if (!grant?.rooms.includes(replica.room) || !present.has(grant.inviter.user)) continue;
       for (const user of candidates) {
         if (former.has(user.id) || !arrivedWith(user, user.createdAt, grant)) continue;

@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { decodeGrant } from "@sotto/identity";
+import { decodeGrant, type RoomGrant } from "@sotto/identity";
 import { GrantsHintSchema, subjects } from "@sotto/interservice";
 import { ErrorCode, fromHex, limits, SottoError, toHex, toSafeNumber } from "@sotto/protocol";
 import {
@@ -30,7 +30,7 @@ export async function createInvite(
     throw new SottoError(ErrorCode.BAD_REQUEST, `an invite has 1 to ${limits.inviteUsesMax} uses`);
   }
   const grant = request.grant.length > 0 ? decodeGrant(request.grant) : undefined;
-  if (request.grant.length > 0 && grant?.inviter.device !== caller.device) {
+  if (request.grant.length > 0 && !isOwn(grant, caller)) {
     throw new SottoError(ErrorCode.BAD_REQUEST, "the grant is not the caller's");
   }
   const tokenHash = toHex(request.tokenHash);
@@ -50,6 +50,10 @@ export async function createInvite(
     server.bus.publish(subjects.hintGrants, toBinary(GrantsHintSchema, hint));
   }
   return { case: "inviteCreated", value: { expiresAtMs: BigInt(expiresAt) } };
+}
+
+function isOwn(grant: RoomGrant | undefined, caller: Principal): boolean {
+  return grant?.inviter.device === caller.device && grant.inviter.user === caller.user;
 }
 
 /** A newcomer may wait for a member long after its invite expired: a grant is kept for a month more. */

@@ -1,13 +1,12 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { StartError } from "@sotto/chassis";
 import { generateEd25519, type Signer, signerFromSeed } from "@sotto/identity";
 import { fromHex, toHex } from "@sotto/protocol";
-import { writeDurably } from "./data-folder.ts";
 
 /**
  * The server's long-lived identity key, which invites pin: read from `folder`, made at first start.
- * Losing it makes every invite and profile refuse the server.
+ * Losing it makes every invite and profile refuse the server. Rejects with `StartError`.
  */
 export async function loadServerIdentity(folder: string): Promise<Signer> {
   const path = join(folder, "server.key");
@@ -15,10 +14,11 @@ export async function loadServerIdentity(folder: string): Promise<Signer> {
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT")
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") {
       throw new StartError(`cannot read ${path}`, { cause });
+    }
     const { seed } = await generateEd25519();
-    await writeDurably(folder, path, `${toHex(seed)}\n`);
+    await keep(folder, path, `${toHex(seed)}\n`);
     return await signerFromSeed(seed);
   }
   if (!/^[0-9a-f]{64}\n?$/.test(text)) {
@@ -27,4 +27,19 @@ export async function loadServerIdentity(folder: string): Promise<Signer> {
     );
   }
   return await signerFromSeed(fromHex(text.trim()));
+}
+
+/** Writes the key so that after a power loss it is there whole or not at all. */
+async function keep(folder: string, path: string, content: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = await open(`${path}.new`, "w", 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+  const directory = await open(folder, "r");
+  await directory.sync().finally(() => directory.close());
 }

@@ -1,0 +1,57 @@
+import { connectNatsBus } from "@sotto/bus/nats";
+import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
+import { systemClock } from "@sotto/clock";
+import { openRedisDirectory } from "@sotto/directory/redis";
+import { makeInvite, parseAuthority, type Signer, sha256 } from "@sotto/identity";
+import { openJetStreamLog } from "@sotto/log/jetstream";
+import type { KeyserverConfig } from "./config.ts";
+import { loadServerIdentity } from "./server-identity.ts";
+import { type KeyserverService, startKeyserver } from "./start-keyserver.ts";
+
+export interface ComposeDeps {
+  readonly config: KeyserverConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Told the owner's invite while the server has no owner. */
+  readonly invited: (invite: { readonly invite: string; readonly link: string }) => void;
+}
+
+/** A keyserver as a process of its own: bus and log on NATS, directory on Redis. All of it goes into `owned`. */
+export async function composeKeyserver(
+  owned: AsyncDisposableStack,
+  { config, logger, metrics, invited }: ComposeDeps,
+): Promise<RunningService> {
+  const clock = systemClock;
+  const onError = (error: unknown) =>
+    logger.error("a handler of the bus failed", { error: String(error) });
+  const identityKey = await loadServerIdentity(config.identityFolder);
+  const bus = owned.use(
+    await connectNatsBus({ servers: config.natsUrl, name: "keyserver", onError }),
+  );
+  const log = owned.use(
+    await openJetStreamLog({ server: config.natsUrl, clock, streams: config.logStreams }),
+  );
+  const store = owned.use(await openRedisDirectory({ url: config.redisUrl }));
+  const keyserver = owned.use(
+    await startKeyserver({ bus, log, store, clock, logger, metrics, identityKey }),
+  );
+  const checks = { keyserver: () => keyserver.ready(), bus: () => bus.connected };
+  const { adminHost: host, adminPort: port } = config;
+  owned.use(await startAdmin({ host, port, metrics, checks, logger }));
+  await tellOwnerInvite(keyserver, identityKey, config.address, invited);
+  return {};
+}
+
+async function tellOwnerInvite(
+  keyserver: KeyserverService,
+  identityKey: Signer,
+  address: string,
+  invited: ComposeDeps["invited"],
+): Promise<void> {
+  const secret = await keyserver.ownerInvite();
+  if (!secret) return;
+  const serverKeySha256 = await sha256(identityKey.publicKey);
+  invited(
+    makeInvite({ ...parseAuthority(address), serverKeySha256, rooms: [], secret, expiresAt: 0 }),
+  );
+}

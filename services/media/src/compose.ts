@@ -1,0 +1,40 @@
+import { openFileSystemBlobs } from "@sotto/blobs/file-system";
+import { connectNatsBus } from "@sotto/bus/nats";
+import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
+import { systemClock } from "@sotto/clock";
+import { serveHttpMediaLink } from "@sotto/media-link/http";
+import type { MediaConfig } from "./config.ts";
+import { startMedia } from "./start-media.ts";
+
+export interface ComposeDeps {
+  readonly config: MediaConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A media service as a process of its own: bus on NATS, pieces on a file system. All of it goes into `owned`. */
+export async function composeMedia(
+  owned: AsyncDisposableStack,
+  { config, logger, metrics }: ComposeDeps,
+): Promise<RunningService> {
+  const onError = (error: unknown) =>
+    logger.error("a handler of the bus failed", { error: String(error) });
+  const bus = owned.use(await connectNatsBus({ servers: config.natsUrl, name: "media", onError }));
+  const blobs = owned.use(await openFileSystemBlobs({ folder: config.blobsFolder }));
+  const { linkHost, linkPort, linkToken: token } = config;
+  const media = owned.use(
+    await startMedia({
+      bus,
+      blobs,
+      serveLink: (handler) =>
+        serveHttpMediaLink({ host: linkHost, port: linkPort, token, handler }),
+      clock: systemClock,
+      logger,
+      metrics,
+    }),
+  );
+  const checks = { media: () => media.ready(), bus: () => bus.connected };
+  const { adminHost: host, adminPort: port } = config;
+  owned.use(await startAdmin({ host, port, metrics, checks, logger }));
+  return {};
+}
