@@ -14,6 +14,7 @@ import {
   type UserId,
 } from "@sotto/protocol";
 import { type Signer, verifyEd25519 } from "./ed25519.ts";
+import { readExact } from "./exact-message.ts";
 
 /** A device in an envelope. */
 export interface LeafName {
@@ -84,7 +85,7 @@ function decodeSigned(data: Uint8Array): {
     );
   }
   try {
-    const signed = fromBinary(SignedEnvelopeSchema, data);
+    const signed = readExact(SignedEnvelopeSchema, data);
     const envelope = fromBinary(EnvelopeSchema, signed.envelope);
     return { envelope, bytes: signed.envelope, signature: signed.signature };
   } catch (cause) {

@@ -16,6 +16,7 @@ import {
 import type { Directory, DirectoryUser } from "./directory.ts";
 import { type Signer, verifyEd25519 } from "./ed25519.ts";
 import type { LeafName } from "./envelope.ts";
+import { readExact } from "./exact-message.ts";
 
 /** What an inviter grants to whoever arrives with an invite. */
 export interface RoomGrant {
@@ -49,7 +50,7 @@ export async function createGrant(
 /** The grant in encoded form, its signature not looked at; `undefined` where it cannot be read. */
 export function decodeGrant(bytes: Uint8Array): RoomGrant | undefined {
   try {
-    const message = fromBinary(GrantSchema, fromBinary(SignedGrantSchema, bytes).grant);
+    const message = fromBinary(GrantSchema, readExact(SignedGrantSchema, bytes).grant);
     if (message.version !== 1 || !message.inviter || message.inviteKey.length !== 32)
       return undefined;
     return {
@@ -78,7 +79,7 @@ export async function verifyGrant(
   const grant = decodeGrant(bytes);
   const key = grant && keyOf(grant.inviter.device, grant.inviter.user);
   if (!key) return undefined;
-  const signed = fromBinary(SignedGrantSchema, bytes);
+  const signed = readExact(SignedGrantSchema, bytes);
   return (await verifyEd25519(key, grantInput(signed.grant), signed.signature)) ? grant : undefined;
 }
 

@@ -95,12 +95,13 @@ function encodeFields(invite: Invite): Uint8Array {
     fields.push([Tag.inviter, new Uint8Array([...fromHex(user), ...chainHead])]);
   }
   for (const room of invite.rooms) fields.push([Tag.room, fromHex(room)]);
-  fields.push([Tag.secret, invite.secret]);
   if (invite.expiresAt > 0) {
     const expires = new Uint8Array(8);
     new DataView(expires.buffer).setBigUint64(0, BigInt(invite.expiresAt));
     fields.push([Tag.expires, expires]);
   }
+  // Last, so that a link that was cut off anywhere shows it.
+  fields.push([Tag.secret, invite.secret]);
   const bytes = [version];
   for (const [tag, value] of fields)
     bytes.push(tag, value.length >> 8, value.length & 0xff, ...value);

@@ -1,0 +1,106 @@
+import { type DeviceId, parseDeviceId, parseUserId, toHex, type UserId } from "@sotto/protocol";
+import {
+  addDeviceRecord,
+  arrivalProof,
+  createUserRecord,
+  type DeviceDescription,
+  generateEd25519,
+  revokeDeviceRecord,
+  type Signer,
+  sha256Hex,
+  signerFromSeed,
+} from "../src/index.ts";
+
+export const iat = 1_700_000_000_000;
+
+export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
+
+export async function newSigner(): Promise<Signer> {
+  return await signerFromSeed((await generateEd25519()).seed);
+}
+
+/** A device with all its keys. */
+export interface TestDevice {
+  readonly id: DeviceId;
+  readonly signer: Signer;
+  readonly description: DeviceDescription;
+}
+
+export async function newDevice(id = parseDeviceId(randomBytes(16))): Promise<TestDevice> {
+  const [auth, signer, mls] = await Promise.all([newSigner(), newSigner(), newSigner()]);
+  const description = {
+    id,
+    name: "laptop",
+    auth: auth.publicKey,
+    sign: signer.publicKey,
+    mls: mls.publicKey,
+    seal: randomBytes(1216),
+  };
+  return { id, signer, description };
+}
+
+/** A person who writes a chain of records; every method answers the next one. */
+export class TestPerson {
+  readonly user: UserId = parseUserId(randomBytes(16));
+  readonly name: string;
+  readonly first: TestDevice;
+  readonly invite: Signer;
+  #seq = 0;
+  #prev = "";
+
+  private constructor(name: string, first: TestDevice, invite: Signer) {
+    this.name = name;
+    this.first = first;
+    this.invite = invite;
+  }
+
+  static async named(name: string, invite?: Signer): Promise<TestPerson> {
+    return new TestPerson(name, await newDevice(), invite ?? (await newSigner()));
+  }
+
+  async create(): Promise<Uint8Array<ArrayBuffer>> {
+    const { sign, mls } = this.first.description;
+    const newcomer = { user: this.user, device: this.first.id, sign, mls };
+    const record = await createUserRecord({
+      user: this.user,
+      name: this.name,
+      at: iat,
+      device: this.first.description,
+      invite: {
+        key: this.invite.publicKey,
+        proof: await arrivalProof(this.invite, newcomer),
+      },
+      signer: this.first.signer,
+    });
+    return await this.#next(record);
+  }
+
+  async add(device: TestDevice, by: TestDevice = this.first): Promise<Uint8Array<ArrayBuffer>> {
+    const record = addDeviceRecord(this.place(), device.description, device.signer, signs(by));
+    return await this.#next(await record);
+  }
+
+  async revoke(device: DeviceId, by: TestDevice = this.first): Promise<Uint8Array<ArrayBuffer>> {
+    return await this.#next(await revokeDeviceRecord(this.place(), device, signs(by)));
+  }
+
+  /** Where the next record stands. */
+  place() {
+    return { user: this.user, seq: this.#seq, prev: this.#prev, at: iat };
+  }
+
+  async #next(record: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    this.#seq++;
+    this.#prev = await sha256Hex(record);
+    return record;
+  }
+}
+
+export function signs({ id, signer }: TestDevice) {
+  return { device: id, signer };
+}
+
+/** Bytes as hex, so that two of them compare by value. */
+export const hexOf = (bytes: Uint8Array): string => toHex(bytes);
