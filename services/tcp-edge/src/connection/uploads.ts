@@ -25,6 +25,8 @@ export class Uploads {
   readonly #link: MediaLink;
   readonly #budget: ByteBudget;
   readonly #uploads = new Map<number, PieceUpload>();
+  /** The end of what is under way for each object. */
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(link: MediaLink, budget: ByteBudget) {
     this.#link = link;
@@ -53,13 +55,30 @@ export class Uploads {
   async finish(stream: number): Promise<number> {
     const upload = this.#uploads.get(stream);
     if (!upload) throw new SottoError(ErrorCode.BAD_REQUEST, "there is no such upload");
+    const { room, object, piece, buffer: data, abort } = upload;
     try {
-      await upload.allowed;
-      const { room, object, piece, buffer: data, abort } = upload;
-      const stored = await this.#link.putPiece({ room, object, piece, data }, abort.signal);
-      return stored.piecesDurable;
+      return await this.#inTurn(`${room}/${object}`, async () => {
+        await upload.allowed;
+        const stored = await this.#link.putPiece({ room, object, piece, data }, abort.signal);
+        return stored.piecesDurable;
+      });
     } finally {
       if (this.#uploads.get(stream) === upload) this.drop(stream);
+    }
+  }
+
+  /** Pieces of one object leave one after the other: on several connections a short one would overtake. */
+  async #inTurn<Result>(key: string, task: () => Promise<Result>): Promise<Result> {
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(task);
+    const ended = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(key, ended);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(key) === ended) this.#turns.delete(key);
     }
   }
 
