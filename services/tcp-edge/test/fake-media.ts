@@ -13,6 +13,8 @@ import { ResponseSchema } from "@sotto/protocol";
 export class FakeMedia implements MediaLink {
   bytes: Uint8Array = new Uint8Array();
   pieces: PutPieceRequest[] = [];
+  /** Whose the object is; undefined: whoever asks. */
+  owner: Uint8Array | undefined;
   openStreams = 0;
   failAfterChunks = Number.POSITIVE_INFINITY;
   chunkBytes = 100_000;
@@ -21,10 +23,13 @@ export class FakeMedia implements MediaLink {
     await bus.serve(
       subjects.mediaCommand,
       async ({ data }) => {
-        const body = fromBinary(ServiceCallSchema, data).request?.body;
+        const { request, caller } = fromBinary(ServiceCallSchema, data);
+        const body = request?.body;
         if (body?.case !== "getObject") throw new Error("not asked for");
         const { room, object } = body.value;
-        const value = { room, object, sealedBytes: BigInt(this.bytes.length), complete: true };
+        const owner = this.owner ?? caller?.user ?? new Uint8Array();
+        const sealedBytes = BigInt(this.bytes.length);
+        const value = { room, object, sealedBytes, complete: true, owner };
         return toBinary(
           ResponseSchema,
           create(ResponseSchema, { body: { case: "objectInfo", value } }),

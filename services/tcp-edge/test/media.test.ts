@@ -41,6 +41,19 @@ it("a piece is gathered from its frames and handed on whole", async () => {
   expect(Buffer.compare(world.media.pieces[0]?.data ?? Buffer.alloc(0), piece)).toBe(0);
 });
 
+it("somebody else's object takes no piece", async () => {
+  const { world, client, room } = await setUp();
+  await using _world = world;
+  world.media.owner = new Uint8Array(16).fill(1);
+  const stored = client.request(
+    { case: "putPiece", value: { room, object, piece: 0, bytes: 4 } },
+    5,
+  );
+  client.write(encodeFrame(FrameType.media, 5, new Uint8Array(4), FrameFlag.end));
+  expect(errorOf(await stored)).toBe(ErrorCode.FORBIDDEN);
+  expect(world.media.pieces).toEqual([]);
+});
+
 it("an object streams from any offset as far as the credit goes, and ends with a flag", async () => {
   const { world, client, room } = await setUp();
   await using _world = world;

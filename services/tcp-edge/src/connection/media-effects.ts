@@ -6,6 +6,8 @@ import {
   GetObjectSchema,
   type ObjectId,
   type ObjectInfo,
+  ObjectKind,
+  parseUserId,
   RequestSchema,
   type RoomId,
   SottoError,
@@ -131,12 +133,20 @@ export class MediaEffects {
     const key = `${room}/${object}`;
     const member = this.#parts.rosters.get(room)?.devices.has(this.#port.principal.device);
     if (this.#uploadedTo?.key === key && member) return this.#uploadedTo.info;
-    const info = this.#info(room, object);
+    const info = this.#ownObject(room, object);
     this.#uploadedTo = { key, info };
     info.catch(() => {
       if (this.#uploadedTo?.info === info) this.#uploadedTo = undefined;
     });
     return info;
+  }
+
+  /** An object that this user may write to: their own file, or a part, which anybody names by its hash. */
+  async #ownObject(room: RoomId, object: ObjectId): Promise<ObjectInfo> {
+    const info = await this.#info(room, object);
+    const own = parseUserId(info.owner) === this.#port.principal.user;
+    if (own || info.kind === ObjectKind.PART) return info;
+    throw new SottoError(ErrorCode.FORBIDDEN, "that object is somebody else's");
   }
 
   /** What the media service knows of an object, for members of its room only. */

@@ -8,8 +8,8 @@ export interface ConfirmationOptions {
   readonly periodMs: number;
   /** Without an answer for this long, nothing is confirmed any more. */
   readonly validMs: number;
-  /** An answer came. */
-  readonly answered: (response: ConfirmResponse) => void;
+  /** An answer came. It confirms nothing before this resolved; where it rejects, the same is asked again. */
+  readonly answered: (response: ConfirmResponse) => Promise<void>;
   /** Delivery must stop now. */
   readonly lost: () => void;
   readonly regained: () => void;
@@ -59,10 +59,10 @@ export class Confirmation implements Disposable {
         directorySize: this.#directorySize,
       });
       if (this.#stopped) return;
+      await this.#options.answered(response);
       this.#incarnation = response.incarnation;
       this.#cursor = response.cursor;
       this.#confirmedMs = askedMs;
-      this.#options.answered(response);
       this.#directorySize = response.directorySize;
     } catch {
       // No answer is an answer too: `holds` becomes false in time.

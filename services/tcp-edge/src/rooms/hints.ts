@@ -61,11 +61,11 @@ export class Hints implements AsyncDisposable {
     return hints;
   }
 
-  /** A confirmation came: what its hints may have failed to tell. */
-  confirmed(response: ConfirmResponse): void {
+  /** A confirmation came: what its hints may have failed to tell. Rejects where rosters cannot be loaded. */
+  async confirmed(response: ConfirmResponse): Promise<void> {
     this.#directoryGrew(response.directorySize, response.revokedDevices);
-    if (response.reset) void this.#options.rosters.reload().catch(() => undefined);
     for (const change of response.changes) this.#rosterChanged(change);
+    if (response.reset) await this.#options.rosters.reload();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
