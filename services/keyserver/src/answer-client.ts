@@ -10,14 +10,14 @@ import { register } from "./commands/register.ts";
 import { getRoster, listRooms } from "./commands/rooms.ts";
 import { submitRecord } from "./commands/submit-record.ts";
 
-/** Answers a request of a client that an edge handed on. Rejects with `SottoError`. */
+/** Answers a request of a client that an edge handed on. Rejects with `SottoError`, or as log and store do. */
 export async function answerClient(server: Keyserver, call: ServiceCall): Promise<Answer> {
   const body = call.request?.body;
   if (!body?.case)
     throw new SottoError(ErrorCode.UNKNOWN_REQUEST, "that request is not known here");
   server.events.command(body.case);
   if (body.case === "register") return await register(server, body.value);
-  const caller = principalOf(call);
+  const caller = await principalOf(server, call);
   switch (body.case) {
     case "readDirectory":
       return await readDirectory(server, body.value);
@@ -42,10 +42,15 @@ export async function answerClient(server: Keyserver, call: ServiceCall): Promis
   }
 }
 
-function principalOf(call: ServiceCall): Principal {
-  const { caller } = call;
-  if (!caller || caller.device.length === 0) {
+/** The edge has authenticated the caller; it may not have heard yet that the device was revoked. */
+async function principalOf(server: Keyserver, { caller }: ServiceCall): Promise<Principal> {
+  if (!caller || caller.device.length === 0)
     throw new SottoError(ErrorCode.NOT_AUTHENTICATED, "log in first");
-  }
-  return { user: parseUserId(caller.user), device: parseDeviceId(caller.device) };
+  const principal = { user: parseUserId(caller.user), device: parseDeviceId(caller.device) };
+  const device = await server.state.device(principal.device);
+  if (device?.user !== principal.user)
+    throw new SottoError(ErrorCode.UNKNOWN_DEVICE, "the directory does not hold that device");
+  if (device.revokedAt !== undefined)
+    throw new SottoError(ErrorCode.DEVICE_REVOKED, "that device is revoked");
+  return principal;
 }

@@ -20,14 +20,9 @@ import {
   parseRoomId,
   parseUserId,
   SottoError,
-  toHex,
   toSafeNumber,
 } from "@sotto/protocol";
 import type { Keyserver } from "./commands/command.ts";
-
-const certificateValidMs = 7 * 24 * 3600 * 1000;
-/** Clocks of clients may be behind. */
-const certificateBackdatedMs = 24 * 3600 * 1000;
 
 /** Vouches for an edge's certificate key with the server identity key. */
 export async function certify(
@@ -37,8 +32,10 @@ export async function certify(
 ): Promise<MessageInitShape<typeof CertifyResponseSchema>> {
   if (spkiSha256.length !== 32)
     throw new SottoError(ErrorCode.BAD_REQUEST, "a SHA-256 has 32 bytes");
-  const notBeforeMs = server.clock.now() - certificateBackdatedMs;
-  const notAfterMs = server.clock.now() + certificateValidMs;
+  const { certificateBackdatedMs, certificateValidMs } = server.limits;
+  const now = server.clock.now();
+  const notBeforeMs = now - certificateBackdatedMs;
+  const notAfterMs = now + certificateValidMs;
   const signature = await identityKey.sign(
     certificateInput({ spkiSha256, notBeforeMs, notAfterMs }),
   );
@@ -53,15 +50,14 @@ export async function certify(
   };
 }
 
-/** Who logs in? */
+/** Who logs in? Also what another replica has stored is seen: nobody logs in after a revocation stands. */
 export async function device(
   server: Keyserver,
   request: DeviceRequest,
 ): Promise<MessageInitShape<typeof DeviceResponseSchema>> {
   const { directory } = server.state;
   const id = parseDeviceId(request.device);
-  // Another replica may have registered it a moment ago.
-  if (!directory.device(id)) await server.state.catchUp();
+  await server.state.catchUp();
   const found = directory.device(id);
   if (!found) return { known: false };
   return {
@@ -91,27 +87,19 @@ export async function roster(
   return found ? { roster: rosterToMessage(found) } : {};
 }
 
-/**
- * What changed since an edge asked last. Own changes are complete; those of another replica come by its hints,
- * and where one was lost, the edge still sees the record itself in the log.
- */
+/** What changed since an edge asked last: roster changes as `RecentChanges` knows them, and all revocations. */
 export async function confirm(
   server: Keyserver,
-  incarnation: Uint8Array,
   request: ConfirmRequest,
 ): Promise<MessageInitShape<typeof ConfirmResponseSchema>> {
   await server.state.catchUp();
   const { directory } = server.state;
-  const same = toHex(request.incarnation) === toHex(incarnation);
-  const changes = same ? server.changes.since(toSafeNumber(request.cursor)) : undefined;
-  const seen = toSafeNumber(request.directorySize);
-  const revoked = directory
-    .users()
-    .flatMap(({ devices }) => devices)
-    .filter(({ revokedAt }) => revokedAt !== undefined && revokedAt >= seen);
+  const { changes: known } = server;
+  const { cursor, changes } = known.since(request.incarnation, toSafeNumber(request.cursor));
+  const revoked = directory.revokedSince(toSafeNumber(request.directorySize));
   return {
-    incarnation,
-    cursor: BigInt(server.changes.cursor),
+    incarnation: known.incarnation,
+    cursor: BigInt(cursor),
     reset: changes === undefined,
     changes: (changes ?? []).map(({ room, handshake, users }) => ({
       room: fromHex(room),

@@ -1,31 +1,35 @@
 import type { Clock } from "@sotto/clock";
 
-/** Pairs that are remembered; the oldest are forgotten first, which gives them a full budget again. */
-const pairsMax = 20_000;
+const hourMs = 3600 * 1000;
 
-/** Limits how often one may do something to another: a bucket of `burst`, refilled over `perMs`. */
+export interface CallBudgetOptions {
+  readonly clock: Clock;
+  /** Size of each bucket, refilled evenly within an hour. */
+  readonly perHour: number;
+  /** Buckets that are remembered; the one used longest ago is forgotten first, and is full again. */
+  readonly pairsMax: number;
+}
+
+/** Limits how often one may do something to another: a bucket of tokens for each pair. */
 export class CallBudget {
-  readonly #clock: Clock;
-  readonly #burst: number;
-  readonly #perMs: number;
-  readonly #left = new Map<string, { tokens: number; at: number }>();
+  readonly #options: CallBudgetOptions;
+  readonly #left = new Map<string, { readonly tokens: number; readonly at: number }>();
 
-  constructor(clock: Clock, burst: number, perMs: number) {
-    this.#clock = clock;
-    this.#burst = burst;
-    this.#perMs = perMs;
+  constructor(options: CallBudgetOptions) {
+    this.#options = options;
   }
 
   /** Takes one from the pair's bucket; false where it is empty. */
   take(pair: string): boolean {
-    const now = this.#clock.monotonic();
-    const known = this.#left.get(pair) ?? { tokens: this.#burst, at: now };
-    const tokens = Math.min(
-      this.#burst,
-      known.tokens + ((now - known.at) * this.#burst) / this.#perMs,
-    );
+    const { clock, perHour, pairsMax } = this.#options;
+    const now = clock.monotonic();
+    const known = this.#left.get(pair) ?? { tokens: perHour, at: now };
+    const tokens = Math.min(perHour, known.tokens + ((now - known.at) * perHour) / hourMs);
     this.#left.delete(pair);
-    if (this.#left.size >= pairsMax) this.#left.delete(this.#left.keys().next().value as string);
+    for (const oldest of this.#left.keys()) {
+      if (this.#left.size < pairsMax) break;
+      this.#left.delete(oldest);
+    }
     this.#left.set(pair, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now });
     return tokens >= 1;
   }

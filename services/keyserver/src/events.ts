@@ -1,5 +1,5 @@
 import type { Logger, Metrics } from "@sotto/chassis";
-import { errorName, type SottoError } from "@sotto/protocol";
+import { errorName, SottoError } from "@sotto/protocol";
 
 /** Every metric and log line of the keyserver. No names, keys or records. */
 export class KeyserverEvents {
@@ -38,8 +38,9 @@ export class KeyserverEvents {
     this.#commands.add(1, { command: name });
   }
 
-  refused(error: SottoError): void {
-    this.#refused.add(1, { code: errorName(error.code) });
+  /** Counts a refusal; what is none is a failure, which is told elsewhere. */
+  refused(error: unknown): void {
+    if (error instanceof SottoError) this.#refused.add(1, { code: errorName(error.code) });
   }
 
   recordAccepted(index: number): void {

@@ -1,12 +1,11 @@
-import { type ParsedRecord, parseRecord, RecordError } from "@sotto/identity";
-import { ErrorCode, SottoError } from "@sotto/protocol";
+import { type ParsedRecord, parseRecord } from "@sotto/identity";
+import { recordRefusal } from "./refusal.ts";
 
-/** A record that a client sent. Throws `SottoError` BAD_RECORD. */
+/** A record that a client sent. Throws `SottoError` BAD_RECORD, NAME_INVALID. */
 export function parseSubmitted(bytes: Uint8Array): ParsedRecord {
   try {
     return parseRecord(bytes);
   } catch (error) {
-    if (error instanceof RecordError) throw new SottoError(ErrorCode.BAD_RECORD, error.message);
-    throw error;
+    throw recordRefusal(error);
   }
 }

@@ -3,6 +3,7 @@ import type { DirectoryStore } from "@sotto/directory";
 import {
   decodeEnvelope,
   foldRoster,
+  hasUser,
   type Roster,
   rosterFromMessage,
   rosterToMessage,
@@ -11,10 +12,9 @@ import {
 } from "@sotto/identity";
 import { type Log, parseTopic, type Topic } from "@sotto/log";
 import { parseRoomId, type RoomId, RosterSchema, type UserId } from "@sotto/protocol";
+import type { KeyserverLimits } from "./keyserver-limits.ts";
 
 const pageRecords = 512;
-/** Rosters kept in memory; the one used longest ago goes first, and is read from the store again. */
-const cachedRostersMax = 2000;
 
 /** The log's topic of a room. */
 export function topicOf(room: RoomId): Topic {
@@ -28,14 +28,18 @@ export function topicOf(room: RoomId): Topic {
 export class Rosters {
   readonly #log: Log;
   readonly #store: DirectoryStore;
+  readonly #limits: KeyserverLimits;
   readonly #cache = new Map<RoomId, Roster>();
+  /** Rooms whose newest fold the store did not take: it does not list them for everybody in them. */
+  readonly #unsaved = new Set<RoomId>();
 
-  constructor(log: Log, store: DirectoryStore) {
+  constructor(log: Log, store: DirectoryStore, limits: KeyserverLimits) {
     this.#log = log;
     this.#store = store;
+    this.#limits = limits;
   }
 
-  /** Folds what earlier lives left unfolded, so that `roomsOf` knows everybody. */
+  /** Folds what earlier lives left unfolded, so that the store lists every room for everybody in it. */
   async refoldAll(): Promise<void> {
     for await (const topic of this.#log.topics()) {
       if (topic.length === 32 || topic.length === 64) await this.get(parseRoomId(topic));
@@ -44,61 +48,91 @@ export class Rosters {
 
   /** The room's roster as of its last handshake record; `undefined` where there is no such room. */
   async get(room: RoomId): Promise<Roster | undefined> {
+    // Before the head is read: a fold that is newer than the head is then one of another log.
+    const known = this.#cache.get(room) ?? (await this.#stored(room));
     const { handshake } = await this.#log.head(topicOf(room));
-    if (handshake === 0) return undefined;
-    let roster = this.#cache.get(room) ?? (await this.#stored(room));
-    if (roster && roster.foldedTo >= handshake) return this.#keep(roster);
-    for (let after = roster?.foldedTo ?? 0; ; ) {
-      const page = await this.#log.read({ topic: topicOf(room), after, limit: pageRecords });
-      for (const record of page) {
-        after = record.sequence;
-        if (record.kind !== "h") continue;
-        roster = foldRoster(
-          roster,
-          decodeEnvelope(record.data),
-          record.sequence,
-          await sha256Hex(record.data),
-        );
-      }
-      if (page.length === 0 || after >= handshake) break;
+    if (known && known.foldedTo === handshake) {
+      if (!this.#unsaved.has(room)) return this.#keep(known);
+      await this.put(known);
+      return known;
     }
-    if (roster) await this.put(roster);
+    const before = known && known.foldedTo < handshake ? known : undefined;
+    if (known && !before) await this.#forget(room);
+    if (handshake === 0) return undefined;
+    const roster = await this.#fold(room, before, handshake);
+    if (roster && roster !== before) await this.put(roster);
     return roster;
   }
 
-  /** Keeps a newer fold. */
+  /** Keeps a newer fold. Where the store does not take it, it is tried again with the next look at the rosters. */
   async put(roster: Roster): Promise<void> {
-    const bytes = toBinary(RosterSchema, rosterToMessage(roster));
+    this.#keep(roster);
+    this.#unsaved.add(roster.room);
     await this.#store.putRoster({
       room: roster.room,
       foldedTo: roster.foldedTo,
-      bytes,
+      bytes: toBinary(RosterSchema, rosterToMessage(roster)),
       users: [...usersOf(roster)],
     });
-    this.#keep(roster);
+    this.#unsaved.delete(roster.room);
   }
 
   /** Rosters of every room that the user is in. */
   async of(user: UserId): Promise<Roster[]> {
+    for (const room of [...this.#unsaved]) await this.get(room);
+    const rooms = await this.#store.roomsOf(user);
     const rosters: Roster[] = [];
-    for (const room of await this.#store.roomsOf(user)) {
-      const roster = await this.get(parseRoomId(room));
-      if (roster && usersOf(roster).has(user)) rosters.push(roster);
+    for (let at = 0; at < rooms.length; at += this.#limits.rostersAtOnceMax) {
+      const some = rooms.slice(at, at + this.#limits.rostersAtOnceMax);
+      const found = await Promise.all(some.map((room) => this.get(parseRoomId(room))));
+      for (const roster of found) if (roster && hasUser(roster, user)) rosters.push(roster);
     }
     return rosters;
   }
 
+  async #fold(
+    room: RoomId,
+    before: Roster | undefined,
+    handshake: number,
+  ): Promise<Roster | undefined> {
+    let roster = before;
+    for (let after = before?.foldedTo ?? 0; after < handshake; ) {
+      const page = await this.#log.read({ topic: topicOf(room), after, limit: pageRecords });
+      for (const { sequence, kind, data } of page) {
+        after = sequence;
+        if (kind === "h")
+          roster = foldRoster(roster, decodeEnvelope(data), sequence, await sha256Hex(data));
+      }
+      if (page.length === 0) break;
+    }
+    return roster;
+  }
+
+  /** The store holds the fold of a log that is not there any more (set back, or the room was removed). */
+  async #forget(room: RoomId): Promise<void> {
+    this.#cache.delete(room);
+    this.#unsaved.delete(room);
+    await this.#store.deleteRoster(room);
+  }
+
   async #stored(room: RoomId): Promise<Roster | undefined> {
     const stored = await this.#store.getRoster(room);
-    return stored && rosterFromMessage(fromBinary(RosterSchema, stored.bytes));
+    if (!stored) return undefined;
+    try {
+      return rosterFromMessage(fromBinary(RosterSchema, stored.bytes));
+    } catch {
+      // A cache that cannot be read holds nothing that the log does not.
+      await this.#forget(room);
+      return undefined;
+    }
   }
 
   #keep(roster: Roster): Roster {
-    const known = this.#cache.get(roster.room);
-    if (known && known.foldedTo > roster.foldedTo) return known;
     this.#cache.delete(roster.room);
-    if (this.#cache.size >= cachedRostersMax)
-      this.#cache.delete(this.#cache.keys().next().value as RoomId);
+    for (const oldest of this.#cache.keys()) {
+      if (this.#cache.size < this.#limits.rostersCachedMax) break;
+      this.#cache.delete(oldest);
+    }
     this.#cache.set(roster.room, roster);
     return roster;
   }

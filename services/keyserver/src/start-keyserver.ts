@@ -1,5 +1,5 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import type { Bus } from "@sotto/bus";
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { Bus, BusSubscription } from "@sotto/bus";
 import type { Logger, Metrics } from "@sotto/chassis";
 import type { Clock } from "@sotto/clock";
 import type { DirectoryStore } from "@sotto/directory";
@@ -13,32 +13,30 @@ import {
   DeviceResponseSchema,
   RoomsRequestSchema,
   RoomsResponseSchema,
-  RosterChangeSchema,
   RosterRequestSchema,
   RosterResponseSchema,
+  type ServiceCall,
   ServiceCallSchema,
   serve,
   subjects,
 } from "@sotto/interservice";
 import type { Log } from "@sotto/log";
-import {
-  limits,
-  parseRoomId,
-  parseUserId,
-  ResponseSchema,
-  SottoError,
-  toSafeNumber,
-} from "@sotto/protocol";
+import { ResponseSchema } from "@sotto/protocol";
 import { answerClient } from "./answer-client.ts";
 import { certify, confirm, device, rooms, roster } from "./answer-edges.ts";
 import { CallBudget } from "./call-budget.ts";
+import { CallsInFlight } from "./calls-in-flight.ts";
 import type { Keyserver } from "./commands/command.ts";
 import { DirectoryState } from "./directory-state.ts";
 import { KeyserverEvents } from "./events.ts";
+import { hints, watchBus } from "./hints.ts";
+import { type KeyserverLimits, keyserverLimits } from "./keyserver-limits.ts";
+import { LastResorts } from "./last-resorts.ts";
 import { ownerInviteSecret } from "./owner-invite.ts";
 import { RecentChanges } from "./recent-changes.ts";
 import { RoomTurns } from "./room-turns.ts";
 import { Rosters } from "./rosters.ts";
+import { StandingGrants } from "./standing-grants.ts";
 
 export interface KeyserverOptions {
   readonly bus: Bus;
@@ -49,112 +47,36 @@ export interface KeyserverOptions {
   readonly metrics: Metrics;
   /** The server identity key, which invites pin. */
   readonly identityKey: Signer;
-  /** Default: `limits.roomDevicesMax`. */
-  readonly roomDevicesMax?: number;
+  /** Where they differ from `keyserverLimits`. */
+  readonly limits?: Partial<KeyserverLimits>;
 }
 
-/** A running keyserver. Disposing stops answering; the ports stay open. */
+/** A running keyserver. Disposing stops answering and waits for calls under way; the ports stay open. */
 export interface KeyserverService extends AsyncDisposable {
   ready(): boolean;
-  /** The secret of the owner's invite while the server has no owner. */
+  /** The secret of the owner's invite while the server has no owner. Rejects as the store does. */
   ownerInvite(): Promise<Uint8Array | undefined>;
 }
 
-const hourMs = 3600 * 1000;
-/** Claims of one device's KeyPackages by one user in an hour. */
-const claimsPerHour = 20;
-/** Invites, and records, that one user may write in an hour. */
-const writesPerHour = 200;
-
-const queue = "keyserver";
-
-/** Starts a keyserver. Several may share store, log and bus. */
+/** Starts a keyserver. Several may share store, log and bus. Rejects as they do, or with `RecordError`. */
 export async function startKeyserver(options: KeyserverOptions): Promise<KeyserverService> {
-  const { bus, log, store, clock, identityKey } = options;
-  const state = await DirectoryState.open(store);
-  const gauges = { directorySize: () => state.directory.size };
-  const server: Keyserver = {
-    bus,
-    log,
-    store,
-    clock,
-    state,
-    rosters: new Rosters(log, store),
-    turns: new RoomTurns(),
-    changes: new RecentChanges(),
-    keyPackageBudget: new CallBudget(clock, claimsPerHour, hourMs),
-    writeBudget: new CallBudget(clock, writesPerHour, hourMs),
-    events: new KeyserverEvents(options.logger, options.metrics, gauges),
-    roomDevicesMax: options.roomDevicesMax ?? limits.roomDevicesMax,
-  };
-  await server.rosters.refoldAll();
-  const incarnation = crypto.getRandomValues(new Uint8Array(16));
-  const onFailure = (error: unknown) => server.events.failed(error);
+  const { bus, store, clock, identityKey } = options;
+  const server = await openKeyserver(options);
+  const calls = new CallsInFlight();
   await using starting = new AsyncDisposableStack();
-  const calls = [
-    serve(
-      bus,
-      subjects.keyserverCommand,
-      queue,
-      ServiceCallSchema,
-      ResponseSchema,
-      (call) => client(server, call),
-      { onFailure },
-    ),
-    serve(
-      bus,
-      subjects.keyserverCertify,
-      queue,
-      CertifyRequestSchema,
-      CertifyResponseSchema,
-      (call) => certify(server, identityKey, call),
-      { onFailure },
-    ),
-    serve(
-      bus,
-      subjects.keyserverDevice,
-      queue,
-      DeviceRequestSchema,
-      DeviceResponseSchema,
-      (call) => device(server, call),
-      { onFailure },
-    ),
-    serve(
-      bus,
-      subjects.keyserverRooms,
-      queue,
-      RoomsRequestSchema,
-      RoomsResponseSchema,
-      (call) => rooms(server, call),
-      { onFailure },
-    ),
-    serve(
-      bus,
-      subjects.keyserverRoster,
-      queue,
-      RosterRequestSchema,
-      RosterResponseSchema,
-      (call) => roster(server, call),
-      { onFailure },
-    ),
-    serve(
-      bus,
-      subjects.keyserverConfirm,
-      queue,
-      ConfirmRequestSchema,
-      ConfirmResponseSchema,
-      (call) => confirm(server, incarnation, call),
-      { onFailure },
-    ),
-    // Changes that other replicas made.
-    bus.subscribe(subjects.hintRoster, ({ data }) => hear(server, data)),
-  ];
-  for (const call of calls) starting.use(await call);
+  starting.defer(() => calls.ended());
+  for (const subscription of answers(server, identityKey, calls)) starting.use(await subscription);
+  for (const subscription of hints(server)) starting.use(await subscription);
+  const watch = watchBus(server);
+  starting.defer(() => watch.cancel());
   let running = true;
   const parts = starting.move();
   return {
     ready: () => running && bus.connected,
-    ownerInvite: async () => await ownerInviteSecret(store, state.directory.size, clock.now()),
+    async ownerInvite() {
+      await server.state.catchUp();
+      return await ownerInviteSecret(store, server.state.directory.size, clock.now());
+    },
     async [Symbol.asyncDispose]() {
       running = false;
       await parts.disposeAsync();
@@ -162,20 +84,74 @@ export async function startKeyserver(options: KeyserverOptions): Promise<Keyserv
   };
 }
 
-async function client(server: Keyserver, call: Parameters<typeof answerClient>[1]) {
-  try {
-    return { body: await answerClient(server, call) };
-  } catch (error) {
-    if (error instanceof SottoError) server.events.refused(error);
-    throw error;
-  }
+/** Folds what stands in store and log. */
+async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
+  const { bus, log, store, clock } = options;
+  const limits = { ...keyserverLimits, ...options.limits };
+  const budget = (perHour: number) =>
+    new CallBudget({ clock, perHour, pairsMax: limits.budgetPairsMax });
+  const state = await DirectoryState.open(store);
+  const rosters = new Rosters(log, store, limits);
+  await rosters.refoldAll();
+  return {
+    bus,
+    log,
+    store,
+    clock,
+    state,
+    rosters,
+    turns: new RoomTurns(limits.waitingCommitsMax),
+    changes: new RecentChanges(limits.changesKeptMax),
+    grants: new StandingGrants(store, clock, limits),
+    lastResorts: new LastResorts(store),
+    budgets: {
+      invites: budget(limits.invitesPerHour),
+      records: budget(limits.recordsPerHour),
+      claims: budget(limits.claimsPerHour),
+    },
+    events: new KeyserverEvents(options.logger, options.metrics, {
+      directorySize: () => state.directory.size,
+    }),
+    limits,
+  };
 }
 
-function hear(server: Keyserver, data: Uint8Array): void {
-  const { room, handshake, users } = fromBinary(RosterChangeSchema, data);
-  server.changes.add({
-    room: parseRoomId(room),
-    handshake: toSafeNumber(handshake),
-    users: users.map((user) => parseUserId(user)),
-  });
+/** Every call that this service answers. */
+function answers(
+  server: Keyserver,
+  identityKey: Signer,
+  calls: CallsInFlight,
+): Promise<BusSubscription>[] {
+  const onFailure = (error: unknown) => server.events.failed(error);
+  const answer = <Request extends DescMessage, Response extends DescMessage>(
+    subject: string,
+    request: Request,
+    response: Response,
+    handler: (call: MessageShape<Request>) => Promise<MessageInitShape<Response>>,
+  ) =>
+    serve(server.bus, subject, "keyserver", request, response, calls.counted(handler), {
+      onFailure,
+    });
+  const onRefused = (error: unknown) => server.events.refused(error);
+  const client = calls.counted((call: ServiceCall) => answerClient(server, call), onRefused);
+  return [
+    answer(subjects.keyserverCommand, ServiceCallSchema, ResponseSchema, async (call) => ({
+      body: await client(call),
+    })),
+    answer(subjects.keyserverCertify, CertifyRequestSchema, CertifyResponseSchema, (call) =>
+      certify(server, identityKey, call),
+    ),
+    answer(subjects.keyserverDevice, DeviceRequestSchema, DeviceResponseSchema, (call) =>
+      device(server, call),
+    ),
+    answer(subjects.keyserverRooms, RoomsRequestSchema, RoomsResponseSchema, (call) =>
+      rooms(server, call),
+    ),
+    answer(subjects.keyserverRoster, RosterRequestSchema, RosterResponseSchema, (call) =>
+      roster(server, call),
+    ),
+    answer(subjects.keyserverConfirm, ConfirmRequestSchema, ConfirmResponseSchema, (call) =>
+      confirm(server, call),
+    ),
+  ];
 }

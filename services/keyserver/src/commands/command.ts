@@ -14,14 +14,24 @@ import {
 import type { CallBudget } from "../call-budget.ts";
 import type { DirectoryState } from "../directory-state.ts";
 import type { KeyserverEvents } from "../events.ts";
+import type { KeyserverLimits } from "../keyserver-limits.ts";
+import type { LastResorts } from "../last-resorts.ts";
 import type { RecentChanges } from "../recent-changes.ts";
 import type { RoomTurns } from "../room-turns.ts";
 import type { Rosters } from "../rosters.ts";
+import type { StandingGrants } from "../standing-grants.ts";
 
 /** Who asks: an authenticated device. */
 export interface Principal {
   readonly user: UserId;
   readonly device: DeviceId;
+}
+
+/** What one may do only so often. */
+export interface Budgets {
+  readonly invites: CallBudget;
+  readonly records: CallBudget;
+  readonly claims: CallBudget;
 }
 
 /** What every command stands on. */
@@ -34,10 +44,11 @@ export interface Keyserver {
   readonly rosters: Rosters;
   readonly turns: RoomTurns;
   readonly changes: RecentChanges;
-  readonly keyPackageBudget: CallBudget;
-  readonly writeBudget: CallBudget;
+  readonly grants: StandingGrants;
+  readonly lastResorts: LastResorts;
+  readonly budgets: Budgets;
   readonly events: KeyserverEvents;
-  readonly roomDevicesMax: number;
+  readonly limits: KeyserverLimits;
 }
 
 export type RequestCase = NonNullable<Request["body"]["case"]>;
@@ -47,10 +58,12 @@ export type RequestValue<Case extends RequestCase> = Extract<
 >["value"];
 export type Answer = NonNullable<MessageInitShape<typeof ResponseSchema>["body"]>;
 
-/** Takes one from the caller's budget of writes. Throws `SottoError` RATE_LIMITED. */
-export function spend(server: Keyserver, caller: Principal, what: string): void {
-  if (server.writeBudget.take(`${what}/${caller.user}`)) return;
+const retryAfterMs = 60_000;
+
+/** Takes one from the caller's budget. Throws `SottoError` RATE_LIMITED. */
+export function spend(budget: CallBudget, caller: Principal): void {
+  if (budget.take(caller.user)) return;
   throw new SottoError(ErrorCode.RATE_LIMITED, "too many in a short time; try again later", {
-    retryAfterMs: 60_000,
+    retryAfterMs,
   });
 }

@@ -1,4 +1,3 @@
-import { create, toBinary } from "@bufbuild/protobuf";
 import {
   checkEnvelope,
   foldRoster,
@@ -7,8 +6,7 @@ import {
   type Roster,
   sha256Hex,
 } from "@sotto/identity";
-import { RosterChangeSchema, subjects } from "@sotto/interservice";
-import { type Appended, LogError } from "@sotto/log";
+import { LogError, type Position } from "@sotto/log";
 import {
   type Envelope,
   ErrorCode,
@@ -17,6 +15,7 @@ import {
   type RoomId,
   SottoError,
 } from "@sotto/protocol";
+import { announceRoster } from "../announce.ts";
 import { topicOf } from "../rosters.ts";
 import type { Answer, Keyserver, Principal, RequestValue } from "./command.ts";
 
@@ -31,24 +30,16 @@ export async function commit(
 ): Promise<Answer> {
   const room = parseRoomId(request.room);
   const envelope = await readEnvelope(server, request.envelope, room, caller);
+  const sha256 = await sha256Hex(request.envelope);
   return await server.turns.run(room, async () => {
     const before = await server.rosters.get(room);
-    const refusal = await checkEnvelope(before, envelope, server.roomDevicesMax);
+    // The same record again: its answer was lost on the way.
+    if (before?.headHash === sha256) return await again(server, before);
+    const refusal = await checkEnvelope(before, envelope, server.limits.roomDevicesMax);
     if (refusal) throw refusal;
-    const sha256 = await sha256Hex(request.envelope);
-    const appended = await append(server, room, request.envelope, sha256, before?.foldedTo ?? 0);
-    const { incarnation, sequence } = appended.position;
-    const after = foldRoster(before, envelope, sequence, sha256);
-    await server.rosters.put(after);
-    announce(server, envelope, after);
-    server.events.commitAccepted();
-    return {
-      case: "appended",
-      value: {
-        position: { incarnation: fromHex(incarnation), sequence: BigInt(sequence) },
-        duplicate: appended.duplicate,
-      },
-    };
+    const position = await append(server, room, request.envelope, sha256, before?.foldedTo ?? 0);
+    await settle(server, foldRoster(before, envelope, position.sequence, sha256), envelope);
+    return answerOf(position, false);
   });
 }
 
@@ -59,31 +50,30 @@ async function readEnvelope(
   room: RoomId,
   caller: Principal,
 ): Promise<Envelope> {
-  const { directory } = server.state;
+  const { state } = server;
   const { envelope } = await openEnvelope(data, async (committer, directorySize) => {
-    if (committer.device !== caller.device || committer.user !== caller.user) {
+    if (committer.device !== caller.device || committer.user !== caller.user)
       throw new SottoError(ErrorCode.FORBIDDEN, "the envelope is another device's");
-    }
-    if (directorySize > directory.size) await server.state.catchUp();
-    if (directorySize > directory.size)
+    if (directorySize > state.directory.size) await state.catchUp();
+    if (directorySize > state.directory.size)
       throw new SottoError(ErrorCode.BAD_ENVELOPE, "its directory size is not reached");
-    const device = directory.device(committer.device);
-    if (device?.revokedAt !== undefined)
-      throw new SottoError(ErrorCode.DEVICE_REVOKED, "that device is revoked");
-    return device?.keys.sign;
+    // Members look the committer up in the directory of that size, and would be stuck at the record.
+    const device = state.directory.deviceAsOf(committer.device, directorySize);
+    if (!device)
+      throw new SottoError(ErrorCode.BAD_ENVELOPE, "its directory does not hold its committer");
+    return device.keys.sign;
   });
   if (parseRoomId(envelope.room) !== room)
     throw new SottoError(ErrorCode.BAD_ENVELOPE, "the envelope is for another room");
+  const size = Number(envelope.directorySize);
   for (const { user, device } of leaves(envelope.added)) {
-    const known = directory.deviceAsOf(device, Number(envelope.directorySize));
-    if (known?.user !== user)
+    if (state.directory.deviceAsOf(device, size)?.user !== user)
       throw new SottoError(
         ErrorCode.UNKNOWN_DEVICE,
         "it adds a device that the directory does not hold",
       );
-    if (directory.device(device)?.revokedAt !== undefined) {
+    if (state.directory.device(device)?.revokedAt !== undefined)
       throw new SottoError(ErrorCode.DEVICE_REVOKED, "it adds a device that is revoked");
-    }
   }
   return envelope;
 }
@@ -94,39 +84,43 @@ async function append(
   data: Uint8Array,
   key: string,
   expectHandshake: number,
-): Promise<Appended> {
+): Promise<Position> {
+  const topic = topicOf(room);
   try {
-    return await server.log.append({ topic: topicOf(room), kind: "h", key, expectHandshake, data });
+    const appended = await server.log.append({ topic, kind: "h", key, expectHandshake, data });
+    return appended.position;
   } catch (error) {
-    if (!(error instanceof LogError)) throw error;
-    switch (error.code) {
-      case "STALE":
-        throw new SottoError(ErrorCode.STALE, "another handshake record came first", {
-          handshake: error.handshake ?? (await server.log.head(topicOf(room))).handshake,
-        });
-      case "FULL":
-        throw new SottoError(
-          ErrorCode.STORAGE_FULL,
-          "the server's disk is full; nothing was stored",
-        );
-      case "TOO_LARGE":
-        throw new SottoError(ErrorCode.TOO_LARGE, "the handshake record is too large");
-      default:
-        throw new SottoError(ErrorCode.UNAVAILABLE, "the log cannot be reached now", {
-          cause: error,
-        });
-    }
+    if (!(error instanceof LogError) || error.code !== "STALE") throw error;
+    const handshake = error.handshake ?? (await server.log.head(topic)).handshake;
+    throw new SottoError(ErrorCode.STALE, "another handshake record came first", {
+      handshake,
+      cause: error,
+    });
   }
 }
 
-function announce(server: Keyserver, envelope: Envelope, after: Roster): void {
-  const touched = [...leaves(envelope.added), ...leaves(envelope.removed)].map(({ user }) => user);
-  const change = { room: after.room, handshake: after.foldedTo, users: [...new Set(touched)] };
-  server.changes.add(change);
-  const hint = create(RosterChangeSchema, {
-    room: fromHex(change.room),
-    handshake: BigInt(change.handshake),
-    users: change.users.map((user) => fromHex(user)),
-  });
-  server.bus.publish(subjects.hintRoster, toBinary(RosterChangeSchema, hint));
+/** The record stands, whatever happens now: what the store does not take is folded from the log later. */
+async function settle(server: Keyserver, after: Roster, envelope: Envelope): Promise<void> {
+  try {
+    await server.rosters.put(after);
+  } catch (error) {
+    server.events.failed(error);
+  }
+  const users = [...leaves(envelope.added), ...leaves(envelope.removed)].map(({ user }) => user);
+  const change = { room: after.room, handshake: after.foldedTo, users: [...new Set(users)] };
+  announceRoster(server, change);
+  server.events.commitAccepted();
+}
+
+async function again(server: Keyserver, { room, foldedTo }: Roster): Promise<Answer> {
+  const { incarnation } = await server.log.head(topicOf(room));
+  return answerOf({ incarnation, sequence: foldedTo }, true);
+}
+
+function answerOf(
+  { incarnation, sequence }: { readonly incarnation: string; readonly sequence: number },
+  duplicate: boolean,
+): Answer {
+  const position = { incarnation: fromHex(incarnation), sequence: BigInt(sequence) };
+  return { case: "appended", value: { position, duplicate } };
 }

@@ -10,9 +10,6 @@ import {
 } from "@sotto/protocol";
 import type { Answer, Keyserver, Principal, RequestValue } from "./command.ts";
 
-/** Devices whose packages one request may claim. */
-const claimedDevicesMax = 128;
-
 /** Keeps KeyPackages of the calling device. They are opaque here; whoever adds the device checks them. */
 export async function publishKeyPackages(
   server: Keyserver,
@@ -32,7 +29,9 @@ export async function publishKeyPackages(
       `a KeyPackage has at most ${limits.keyPackageBytesMax} bytes`,
     );
   }
-  if (lastResort.length > 0) await server.store.putLastResort(caller.device, lastResort);
+  if (oneTime.some(({ length }) => length === 0))
+    throw new SottoError(ErrorCode.BAD_REQUEST, "a KeyPackage is not empty");
+  if (lastResort.length > 0) await server.lastResorts.put(caller.device, lastResort);
   const room = limits.keyPackagesMax - (await server.store.countKeyPackages(caller.device));
   const count = await server.store.addKeyPackages(
     caller.device,
@@ -47,52 +46,57 @@ export async function claimKeyPackages(
   request: RequestValue<"claimKeyPackages">,
   caller: Principal,
 ): Promise<Answer> {
-  const devices = wanted(server, request);
-  const packages: {
-    user: Uint8Array;
-    device: Uint8Array;
-    keyPackage: Uint8Array;
-    lastResort: boolean;
-  }[] = [];
+  const packages = [];
   const without: Uint8Array[] = [];
-  for (const device of devices) {
-    // A budget per pair, so that nobody drains somebody's one-time packages.
-    const claimed = server.keyPackageBudget.take(`${caller.user}/${device.id}`)
-      ? await server.store.claimKeyPackage(device.id)
-      : undefined;
+  for (const { id, user } of await wanted(server, request)) {
+    const claimed = await claim(server, id, caller);
     if (!claimed) {
-      without.push(fromHex(device.id));
+      without.push(fromHex(id));
       continue;
     }
-    server.events.keyPackageClaimed(claimed.lastResort);
-    packages.push({
-      user: fromHex(device.user),
-      device: fromHex(device.id),
-      keyPackage: claimed.bytes,
-      lastResort: claimed.lastResort,
-    });
+    const { bytes: keyPackage, lastResort } = claimed;
+    server.events.keyPackageClaimed(lastResort);
+    packages.push({ user: fromHex(user), device: fromHex(id), keyPackage, lastResort });
   }
   return { case: "keyPackageList", value: { packages, without } };
 }
 
-function wanted(server: Keyserver, request: RequestValue<"claimKeyPackages">): DirectoryDevice[] {
-  const { directory } = server.state;
+/** A budget per pair, so that nobody drains somebody's one-time packages; beyond it, the last resort. */
+async function claim(
+  server: Keyserver,
+  device: DeviceId,
+  caller: Principal,
+): Promise<{ readonly bytes: Uint8Array; readonly lastResort: boolean } | undefined> {
+  if (server.budgets.claims.take(`${caller.user}/${device}`))
+    return await server.store.claimKeyPackage(device);
+  const bytes = await server.lastResorts.get(device);
+  return bytes && { bytes, lastResort: true };
+}
+
+async function wanted(
+  server: Keyserver,
+  request: RequestValue<"claimKeyPackages">,
+): Promise<DirectoryDevice[]> {
+  const most = server.limits.claimedDevicesMax;
+  const tooMany = new SottoError(
+    ErrorCode.TOO_LARGE,
+    `packages of at most ${most} devices at once`,
+  );
+  if (request.users.length > most || request.devices.length > most) throw tooMany;
   const found = new Map<DeviceId, DirectoryDevice>();
-  for (const id of request.users) {
-    const user = directory.user(parseUserId(id));
+  for (const bytes of request.users) {
+    const id = parseUserId(bytes);
+    if (!server.state.directory.user(id)) await server.state.catchUp();
+    const user = server.state.directory.user(id);
     if (!user) throw new SottoError(ErrorCode.UNKNOWN_USER, "no such user");
     for (const device of user.devices) found.set(device.id, device);
   }
   for (const id of request.devices) {
-    const device = directory.device(parseDeviceId(id));
+    const device = await server.state.device(parseDeviceId(id));
     if (!device) throw new SottoError(ErrorCode.UNKNOWN_DEVICE, "no such device");
     found.set(device.id, device);
   }
-  if (found.size > claimedDevicesMax) {
-    throw new SottoError(
-      ErrorCode.TOO_LARGE,
-      `packages of at most ${claimedDevicesMax} devices at once`,
-    );
-  }
-  return [...found.values()].filter(({ revokedAt }) => revokedAt === undefined);
+  const standing = [...found.values()].filter(({ revokedAt }) => revokedAt === undefined);
+  if (standing.length > most) throw tooMany;
+  return standing;
 }

@@ -1,27 +1,19 @@
-import { decodeGrant } from "@sotto/identity";
-import { parseRoomId } from "@sotto/protocol";
+import { hasUser } from "@sotto/identity";
+import { ErrorCode, limits, parseRoomId, type RoomId, SottoError } from "@sotto/protocol";
 import type { Answer, Keyserver, Principal, RequestValue } from "./command.ts";
 
-/** Bytes of grants in one answer; what is beyond it comes once others were used up. */
-const answerBytesMax = 512 * 1024;
-
-/** Grants of rooms that the caller is a member of, newest first. */
+/** Grants of those of the rooms that the caller is a member of, newest first. */
 export async function listGrants(
   server: Keyserver,
   request: RequestValue<"listGrants">,
   caller: Principal,
 ): Promise<Answer> {
-  const own = new Set((await server.rosters.of(caller.user)).map(({ room }) => room));
-  const asked = new Set(
-    request.rooms.map((room) => parseRoomId(room)).filter((room) => own.has(room)),
-  );
-  const grants: Uint8Array[] = [];
-  let bytes = 0;
-  for (const { grants: grant } of [...(await server.store.listInvites())].reverse()) {
-    if (grant.length === 0 || !decodeGrant(grant)?.rooms.some((room) => asked.has(room))) continue;
-    bytes += grant.length;
-    if (bytes > answerBytesMax) break;
-    grants.push(grant);
+  if (request.rooms.length > limits.subscriptionsMax)
+    throw new SottoError(ErrorCode.TOO_LARGE, `at most ${limits.subscriptionsMax} rooms at once`);
+  const own = new Set<RoomId>();
+  for (const room of request.rooms.map((id) => parseRoomId(id))) {
+    const roster = await server.rosters.get(room);
+    if (roster && hasUser(roster, caller.user)) own.add(room);
   }
-  return { case: "grantList", value: { grants } };
+  return { case: "grantList", value: { grants: await server.grants.naming(own) } };
 }

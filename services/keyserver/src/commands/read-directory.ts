@@ -6,11 +6,9 @@ export async function readDirectory(
   server: Keyserver,
   request: RequestValue<"readDirectory">,
 ): Promise<Answer> {
-  const limit = Math.max(
-    1,
-    Math.min(request.limit || limits.directoryPageRecordsMax, limits.directoryPageRecordsMax),
-  );
-  const stored = await server.store.read(toSafeNumber(request.from), limit);
+  const most = limits.directoryPageRecordsMax;
+  const from = toSafeNumber(request.from);
+  const stored = await server.store.read(from, Math.min(request.limit || most, most));
   const records: Uint8Array[] = [];
   let bytes = 0;
   for (const record of stored) {
@@ -18,6 +16,8 @@ export async function readDirectory(
     if (records.length > 0 && bytes > limits.directoryPageBytesMax) break;
     records.push(record.bytes);
   }
-  const size = Math.max(server.state.directory.size, Number(request.from) + records.length);
-  return { case: "directoryPage", value: { from: request.from, records, size: BigInt(size) } };
+  // The store may be ahead of the fold. A client that is ahead of both must hear their true size.
+  const end = stored.length > 0 ? from + stored.length : 0;
+  const size = BigInt(Math.max(server.state.directory.size, end));
+  return { case: "directoryPage", value: { from: request.from, records, size } };
 }

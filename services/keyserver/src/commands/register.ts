@@ -1,11 +1,15 @@
-import { create, toBinary } from "@bufbuild/protobuf";
 import { sha256Hex } from "@sotto/identity";
-import { DirectoryHintSchema, subjects } from "@sotto/interservice";
 import { ErrorCode, SottoError } from "@sotto/protocol";
+import { announceDirectory } from "../announce.ts";
+import { type AppendedRecord, refused } from "../directory-state.ts";
+import { forgetOwnerInvites, makesOwner } from "../owner-invite.ts";
 import { parseSubmitted } from "../parse-submitted.ts";
 import type { Answer, Keyserver, RequestValue } from "./command.ts";
 
-/** Makes an account: one use of an invite for one user-create record, in one step. */
+/**
+ * Makes an account: one use of an invite for one user-create record, in one step. The invite is looked at
+ * first, so that without one nobody makes the server verify signatures or learns which names are taken.
+ */
 export async function register(
   server: Keyserver,
   request: RequestValue<"register">,
@@ -13,28 +17,41 @@ export async function register(
   const { record } = parseSubmitted(request.record);
   if (record.typ !== "user-create")
     throw new SottoError(ErrorCode.BAD_RECORD, "an account begins with user-create");
-  const known = server.state.directory.user(record.user);
-  const hash = await sha256Hex(request.record);
-  // The same record again: its answer was lost on the way.
-  if (known?.chain[0] === hash) return { case: "registered", value: { index: 0n } };
-  const redeemInvite = await sha256Hex(request.serverToken);
-  const index = await server.state.append(request.record, {
-    redeemInvite,
-    now: server.clock.now(),
-  });
-  server.events.recordAccepted(index);
-  announceDirectory(server);
+  const { index, fresh } = await append(server, request);
+  if (fresh) {
+    server.events.recordAccepted(index);
+    announceDirectory(server);
+  }
+  if (index === 0) await forgetOwnerInvites(server.store);
   return { case: "registered", value: { index: BigInt(index) } };
 }
 
-/** Tells edges that the directory grew. A hint: they also ask. */
-export function announceDirectory(
+async function append(
   server: Keyserver,
-  revokedDevices: readonly Uint8Array[] = [],
-): void {
-  const hint = { size: BigInt(server.state.directory.size), revokedDevices: [...revokedDevices] };
-  server.bus.publish(
-    subjects.hintDirectory,
-    toBinary(DirectoryHintSchema, create(DirectoryHintSchema, hint)),
-  );
+  { serverToken, record }: RequestValue<"register">,
+): Promise<AppendedRecord> {
+  const { store, state, clock } = server;
+  const redeemInvite = await sha256Hex(serverToken);
+  const invite = await store.getInvite(redeemInvite);
+  const now = clock.now();
+  const refusal = !invite
+    ? refused("INVITE_UNKNOWN")
+    : invite.expiresAt !== 0 && invite.expiresAt < now
+      ? refused("INVITE_EXPIRED")
+      : invite.usesLeft <= 0
+        ? refused("INVITE_USED")
+        : undefined;
+  if (invite && !refusal) {
+    const expectEmpty = makesOwner(invite);
+    return await state.append(record, {
+      redeemInvite,
+      now,
+      ...(expectEmpty ? { expectEmpty } : {}),
+    });
+  }
+  // An answer that was lost is given again, though the invite is used up by now.
+  await state.catchUp();
+  const index = state.directory.indexOf(await sha256Hex(record));
+  if (index === undefined) throw refusal;
+  return { index, fresh: false };
 }

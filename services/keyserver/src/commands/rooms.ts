@@ -1,4 +1,4 @@
-import { hasUser, rosterToMessage } from "@sotto/identity";
+import { hasUser, isHiddenFrom, rosterToMessage } from "@sotto/identity";
 import { ErrorCode, fromHex, parseRoomId, SottoError } from "@sotto/protocol";
 import type { Answer, Keyserver, Principal, RequestValue } from "./command.ts";
 
@@ -20,7 +20,9 @@ export async function getRoster(
   caller: Principal,
 ): Promise<Answer> {
   const roster = await server.rosters.get(parseRoomId(request.room));
-  if (!roster) throw new SottoError(ErrorCode.UNKNOWN_ROOM, "no such room");
+  // Whether two others talk is nobody's business: their conversation's id can be guessed.
+  if (!roster || isHiddenFrom(roster, caller.user))
+    throw new SottoError(ErrorCode.UNKNOWN_ROOM, "no such room");
   if (!hasUser(roster, caller.user))
     throw new SottoError(ErrorCode.NOT_A_MEMBER, "you are not in that room");
   return { case: "roster", value: rosterToMessage(roster) };

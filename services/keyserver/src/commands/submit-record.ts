@@ -1,4 +1,5 @@
-import { ErrorCode, fromHex, SottoError } from "@sotto/protocol";
+import { ErrorCode, SottoError } from "@sotto/protocol";
+import { announceDirectory } from "../announce.ts";
 import { parseSubmitted } from "../parse-submitted.ts";
 import {
   type Answer,
@@ -7,7 +8,6 @@ import {
   type RequestValue,
   spend,
 } from "./command.ts";
-import { announceDirectory } from "./register.ts";
 
 /** Appends a record to the caller's own chain. */
 export async function submitRecord(
@@ -15,16 +15,18 @@ export async function submitRecord(
   request: RequestValue<"submitRecord">,
   caller: Principal,
 ): Promise<Answer> {
-  spend(server, caller, "records");
+  spend(server.budgets.records, caller);
   const { record } = parseSubmitted(request.record);
   if (record.typ === "user-create")
     throw new SottoError(ErrorCode.BAD_RECORD, "an account is made by Register");
   if (record.user !== caller.user)
     throw new SottoError(ErrorCode.FORBIDDEN, "that is somebody else's chain");
-  const index = await server.state.append(request.record, { now: server.clock.now() });
-  server.events.recordAccepted(index);
-  const revoked = record.typ === "device-revoke" ? [fromHex(record.device)] : [];
-  if (record.typ === "device-revoke") await server.store.dropKeyPackages(record.device);
-  announceDirectory(server, revoked);
+  const { index, fresh } = await server.state.append(request.record, { now: server.clock.now() });
+  if (fresh) server.events.recordAccepted(index);
+  // Also where the record stood already: what follows from it may not have been done.
+  if (record.typ === "device-revoke") {
+    announceDirectory(server, [record.device]);
+    await server.lastResorts.drop(record.device);
+  } else announceDirectory(server);
   return { case: "recordStored", value: { index: BigInt(index) } };
 }

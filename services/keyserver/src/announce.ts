@@ -1,0 +1,40 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  DirectoryHintSchema,
+  GrantsHintSchema,
+  RosterChangeSchema,
+  subjects,
+} from "@sotto/interservice";
+import { type DeviceId, fromHex, type RoomId } from "@sotto/protocol";
+import type { Keyserver } from "./commands/command.ts";
+import type { RosterChanged } from "./recent-changes.ts";
+
+/** Tells edges and other replicas that the directory grew. A hint: they also ask. */
+export function announceDirectory(
+  { bus, state }: Keyserver,
+  revoked: readonly DeviceId[] = [],
+): void {
+  const hint = create(DirectoryHintSchema, {
+    size: BigInt(state.directory.size),
+    revokedDevices: revoked.map((device) => fromHex(device)),
+  });
+  bus.publish(subjects.hintDirectory, toBinary(DirectoryHintSchema, hint));
+}
+
+/** Remembers a roster change for edges that ask, and tells it at once. */
+export function announceRoster({ bus, changes }: Keyserver, change: RosterChanged): void {
+  changes.add(change);
+  const hint = create(RosterChangeSchema, {
+    room: fromHex(change.room),
+    handshake: BigInt(change.handshake),
+    users: change.users.map((user) => fromHex(user)),
+  });
+  bus.publish(subjects.hintRoster, toBinary(RosterChangeSchema, hint));
+}
+
+/** Tells that there are new grants for these rooms. */
+export function announceGrants({ bus, grants }: Keyserver, rooms: readonly RoomId[]): void {
+  grants.changed();
+  const hint = create(GrantsHintSchema, { rooms: rooms.map((room) => fromHex(room)) });
+  bus.publish(subjects.hintGrants, toBinary(GrantsHintSchema, hint));
+}

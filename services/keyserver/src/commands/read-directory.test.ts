@@ -1,0 +1,55 @@
+import { limits } from "@sotto/protocol";
+import { expect, test } from "vitest";
+import { ownedWorld, withMethods } from "../../test/keyserver-world.ts";
+
+const read = (from: number, limit = 0) => ({
+  case: "readDirectory" as const,
+  value: { from: BigInt(from), limit },
+});
+
+test("pages hold the records' exact bytes, in their one order", async () => {
+  const { world, server, alice } = await ownedWorld();
+  for (const name of ["bob", "carol"]) await world.join(server, alice, name);
+  const stored = (await world.store.read(0, 10)).map(({ bytes }) => bytes);
+  const all = await server.ask(alice, read(0), "directoryPage");
+  expect(all).toMatchObject({ from: 0n, size: 3n });
+  expect(all.records).toEqual(stored);
+  const middle = await server.ask(alice, read(1, 1), "directoryPage");
+  expect(middle).toMatchObject({ from: 1n, size: 3n });
+  expect(middle.records).toEqual([stored[1]]);
+});
+
+test("whoever asks beyond the end hears the true size", async () => {
+  const { server, alice } = await ownedWorld();
+  for (const from of [1, 7, Number.MAX_SAFE_INTEGER]) {
+    const page = await server.ask(alice, read(from), "directoryPage");
+    expect(page).toMatchObject({ records: [], size: 1n });
+  }
+});
+
+test("a replica tells records of others that it has not folded yet", async () => {
+  const { world, server, alice } = await ownedWorld();
+  const other = await world.start();
+  await world.join(server, alice, "bob");
+  const page = await other.ask(alice, read(0), "directoryPage");
+  expect(page.records).toHaveLength(2);
+  expect(page.size).toBe(2n);
+});
+
+test("a page has a bound, whatever is asked for", async () => {
+  const { world, server, alice } = await ownedWorld();
+  const asked: number[] = [];
+  const { store } = world;
+  const counting = await world.start({
+    store: withMethods(store, {
+      read: (from: number, limit: number) => {
+        asked.push(limit);
+        return store.read(from, limit);
+      },
+    }),
+  });
+  asked.length = 0;
+  await counting.ask(alice, read(0, 2 ** 32 - 1), "directoryPage");
+  expect(asked).toEqual([limits.directoryPageRecordsMax]);
+  await server.ask(alice, read(0), "directoryPage");
+});
