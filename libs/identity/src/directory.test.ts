@@ -271,7 +271,9 @@ test("a root belongs to the size that it is told with, whenever it is asked for"
     }
     await applied;
   }
-  expect(directory.size).toBe(4);
+  roots.set(4, hexOf(await directory.root()));
+  expect([...roots.keys()]).toEqual([0, 1, 2, 3, 4]);
+  expect(new Set(roots.values()).size).toBe(5);
 });
 
 test("a check is worth nothing once another record was taken in", async () => {

@@ -74,6 +74,18 @@ test("an envelope in which any one byte is flipped is not opened", async () => {
   );
 });
 
+test("an envelope has one spelling: nobody respells what somebody else signed", async () => {
+  const { data, signer } = await signed();
+  const wrongWireType = data.slice();
+  wrongWireType[0] = (wrongWireType[0] ?? 0) ^ 1;
+  const unknownField = Uint8Array.from([...data, 0x7a, 1, 7]);
+  const twice = Uint8Array.from([...data, ...data]);
+  for (const bad of [wrongWireType, unknownField, twice])
+    await expect(openEnvelope(bad, async () => signer.publicKey)).rejects.toMatchObject({
+      code: ErrorCode.BAD_ENVELOPE,
+    });
+});
+
 test("whatever the bytes are, reading answers an envelope or a SottoError", async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 100 }), async (bytes) => {

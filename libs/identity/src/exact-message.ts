@@ -8,7 +8,7 @@ export function readExact<Schema extends DescMessage>(
   schema: Schema,
   bytes: Uint8Array,
 ): MessageShape<Schema> {
-  const message = fromBinary(schema, bytes);
+  const message = fromBinary(schema, bytes, { readUnknownFields: false });
   const again = toBinary(schema, message);
   if (again.length !== bytes.length || again.some((byte, at) => byte !== bytes[at]))
     throw new RangeError("not the one encoding of a message");

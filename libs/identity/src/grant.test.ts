@@ -75,6 +75,15 @@ test("a grant with another's key, of an unknown or revoked device, or altered, i
   expect(await openGrant(bytes, directory)).toBeUndefined();
 });
 
+test("a grant has one spelling", async () => {
+  const { directory, alice, grant } = await world();
+  const bytes = await createGrant(grant, alice.first.signer);
+  const wrongWireType = bytes.slice();
+  wrongWireType[0] = (wrongWireType[0] ?? 0) ^ 1;
+  for (const bad of [wrongWireType, Uint8Array.from([...bytes, 0x7a, 1, 7])])
+    expect(await openGrant(bad, directory)).toBeUndefined();
+});
+
 test("whatever the bytes are, reading a grant answers it or nothing", async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 120 }), async (bytes) => {
