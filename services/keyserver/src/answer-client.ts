@@ -42,12 +42,16 @@ export async function answerClient(server: Keyserver, call: ServiceCall): Promis
   }
 }
 
-/** The edge has authenticated the caller; it may not have heard yet that the device was revoked. */
+/**
+ * Who calls, by all that stands in the store now: the edge has authenticated the device, and may not have heard yet
+ * that it was revoked, on whichever replica.
+ */
 async function principalOf(server: Keyserver, { caller }: ServiceCall): Promise<Principal> {
   if (!caller || caller.device.length === 0)
     throw new SottoError(ErrorCode.NOT_AUTHENTICATED, "log in first");
   const principal = { user: parseUserId(caller.user), device: parseDeviceId(caller.device) };
-  const device = await server.state.device(principal.device);
+  await server.state.catchUp();
+  const device = server.state.directory.device(principal.device);
   if (device?.user !== principal.user)
     throw new SottoError(ErrorCode.UNKNOWN_DEVICE, "the directory does not hold that device");
   if (device.revokedAt !== undefined)

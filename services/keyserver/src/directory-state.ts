@@ -1,6 +1,6 @@
 import type { AppendOutcome, DirectoryStore } from "@sotto/directory";
-import { Directory, type DirectoryDevice, sha256Hex } from "@sotto/identity";
-import { type DeviceId, ErrorCode, SottoError } from "@sotto/protocol";
+import { Directory, sha256Hex } from "@sotto/identity";
+import { ErrorCode, SottoError } from "@sotto/protocol";
 import { recordRefusal } from "./refusal.ts";
 import { Serial } from "./serial.ts";
 
@@ -52,12 +52,6 @@ export class DirectoryState {
       await this.#catchUp();
     });
     return this.#next;
-  }
-
-  /** The device; one that is not known here may have been added by another replica a moment ago. */
-  async device(id: DeviceId): Promise<DirectoryDevice | undefined> {
-    if (!this.directory.device(id)) await this.catchUp();
-    return this.directory.device(id);
   }
 
   /**

@@ -50,15 +50,14 @@ async function readEnvelope(
   room: RoomId,
   caller: Principal,
 ): Promise<Envelope> {
-  const { state } = server;
+  const { directory } = server.state;
   const { envelope } = await openEnvelope(data, async (committer, directorySize) => {
     if (committer.device !== caller.device || committer.user !== caller.user)
       throw new SottoError(ErrorCode.FORBIDDEN, "the envelope is another device's");
-    if (directorySize > state.directory.size) await state.catchUp();
-    if (directorySize > state.directory.size)
+    if (directorySize > directory.size)
       throw new SottoError(ErrorCode.BAD_ENVELOPE, "its directory size is not reached");
     // Members look the committer up in the directory of that size, and would be stuck at the record.
-    const device = state.directory.deviceAsOf(committer.device, directorySize);
+    const device = directory.deviceAsOf(committer.device, directorySize);
     if (!device)
       throw new SottoError(ErrorCode.BAD_ENVELOPE, "its directory does not hold its committer");
     return device.keys.sign;
@@ -67,12 +66,12 @@ async function readEnvelope(
     throw new SottoError(ErrorCode.BAD_ENVELOPE, "the envelope is for another room");
   const size = Number(envelope.directorySize);
   for (const { user, device } of leaves(envelope.added)) {
-    if (state.directory.deviceAsOf(device, size)?.user !== user)
+    if (directory.deviceAsOf(device, size)?.user !== user)
       throw new SottoError(
         ErrorCode.UNKNOWN_DEVICE,
         "it adds a device that the directory does not hold",
       );
-    if (state.directory.device(device)?.revokedAt !== undefined)
+    if (directory.device(device)?.revokedAt !== undefined)
       throw new SottoError(ErrorCode.DEVICE_REVOKED, "it adds a device that is revoked");
   }
   return envelope;

@@ -48,7 +48,7 @@ export async function claimKeyPackages(
 ): Promise<Answer> {
   const packages = [];
   const without: Uint8Array[] = [];
-  for (const { id, user } of await wanted(server, request)) {
+  for (const { id, user } of wanted(server, request)) {
     const claimed = await claim(server, id, caller);
     if (!claimed) {
       without.push(fromHex(id));
@@ -73,10 +73,8 @@ async function claim(
   return bytes && { bytes, lastResort: true };
 }
 
-async function wanted(
-  server: Keyserver,
-  request: RequestValue<"claimKeyPackages">,
-): Promise<DirectoryDevice[]> {
+function wanted(server: Keyserver, request: RequestValue<"claimKeyPackages">): DirectoryDevice[] {
+  const { directory } = server.state;
   const most = server.limits.claimedDevicesMax;
   const tooMany = new SottoError(
     ErrorCode.TOO_LARGE,
@@ -85,14 +83,12 @@ async function wanted(
   if (request.users.length > most || request.devices.length > most) throw tooMany;
   const found = new Map<DeviceId, DirectoryDevice>();
   for (const bytes of request.users) {
-    const id = parseUserId(bytes);
-    if (!server.state.directory.user(id)) await server.state.catchUp();
-    const user = server.state.directory.user(id);
+    const user = directory.user(parseUserId(bytes));
     if (!user) throw new SottoError(ErrorCode.UNKNOWN_USER, "no such user");
     for (const device of user.devices) found.set(device.id, device);
   }
   for (const id of request.devices) {
-    const device = await server.state.device(parseDeviceId(id));
+    const device = directory.device(parseDeviceId(id));
     if (!device) throw new SottoError(ErrorCode.UNKNOWN_DEVICE, "no such device");
     found.set(device.id, device);
   }

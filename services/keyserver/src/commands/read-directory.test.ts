@@ -27,7 +27,7 @@ test("whoever asks beyond the end hears the true size", async () => {
   }
 });
 
-test("a replica tells records of others that it has not folded yet", async () => {
+test("a replica tells records that another one appended", async () => {
   const { world, server, alice } = await ownedWorld();
   const other = await world.start();
   await world.join(server, alice, "bob");
@@ -50,6 +50,6 @@ test("a page has a bound, whatever is asked for", async () => {
   });
   asked.length = 0;
   await counting.ask(alice, read(0, 2 ** 32 - 1), "directoryPage");
-  expect(asked).toEqual([limits.directoryPageRecordsMax]);
+  expect(asked.at(-1)).toBe(limits.directoryPageRecordsMax);
   await server.ask(alice, read(0), "directoryPage");
 });
