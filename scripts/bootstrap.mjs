@@ -30,7 +30,7 @@ async function install() {
   const started = Date.now();
   const terminal = process.stderr.isTTY;
   const seconds = () => Math.round((Date.now() - started) / 1000);
-  process.stderr.write("Installing what Sotto needs (once, about half a minute)…");
+  process.stderr.write("Installing what Sotto needs (once)…");
   const npm = process.env.npm_execpath ?? "npm";
   const [command, first] = npm.endsWith(".js") ? [process.execPath, [npm]] : [npm, []];
   const child = spawn(command, [...first, "ci", "--no-audit", "--no-fund", "--loglevel=warn"], {

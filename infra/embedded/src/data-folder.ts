@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { access, mkdir, open, readFile, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StartError } from "@sotto/chassis";
 
@@ -21,7 +21,7 @@ export interface DataFolder extends AsyncDisposable {
  */
 export async function openDataFolder(path: string): Promise<DataFolder> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path);
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
@@ -48,6 +48,26 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
       lock.close();
     },
   };
+}
+
+/** Makes a folder and those above it. Step by step: `recursive` does not end where a file system refuses. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    const above = dirname(path);
+    const missing =
+      code === "ENOENT" &&
+      !(await access(above).then(
+        () => true,
+        () => false,
+      ));
+    if (!missing || above === path) throw error;
+    await makeFolder(above);
+    await mkdir(path, { mode: 0o700 });
+  }
 }
 
 /** SQLite's file lock is used, because the system frees it however the process ends. */

@@ -91,7 +91,9 @@ function describe(output: Output, line: Line): string | undefined {
       return `${output.dim(time(line["at"]))} ${room} ${output.bold(String(line["sender"]))} shared ${printable(line["name"])} (${bytesText(Number(line["bytes"]))})  sotto watch ${line["object"]}`;
     case "membership":
       return output.dim(
-        `${room} ${line["by"]} ${line["change"]} ${(line["users"] as string[]).join(", ")}`,
+        line["change"] === "created"
+          ? `${room} ${line["by"]} made this room`
+          : `${room} ${line["by"]} ${line["change"]} ${(line["users"] as string[]).join(", ")}`,
       );
     case "presence":
       return output.dim(`${line["user"]} is ${line["state"]}`);
