@@ -69,7 +69,11 @@ export class Upkeep {
   async #takeOut(): Promise<void> {
     const { replica, committer } = this.#room;
     const directory = replica.context.directory.directory;
-    const revoked = ({ device }: LeafName) => directory.device(device)?.revokedAt !== undefined;
+    const own = replica.context.profile.user;
+    const admin = replica.state.roster?.admins.includes(own) === true;
+    // Only an admin removes others; one's own devices anybody does.
+    const revoked = ({ user, device }: LeafName) =>
+      (admin || user === own) && directory.device(device)?.revokedAt !== undefined;
     if (!replica.group || !removeDevices(replica.group, revoked)) return;
     await replica.context.clock.sleep(
       replica.context.random() * patienceMs,
