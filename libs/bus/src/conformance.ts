@@ -111,7 +111,9 @@ export function describeBus(
         },
       );
       for (let i = 0; i < 50; i++) one.publish("bound.a", bytes(String(i)));
+      // The first to arrive is with the handler or still waits: 39 or 40 do not fit.
       await until(() => dropped >= 39);
+      await settle();
       release();
       await until(() => seen.length + dropped === 50);
       expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => String(i)));
@@ -195,6 +197,42 @@ export function describeBus(
       expect(settled.find(({ status }) => status === "rejected")).toMatchObject({
         reason: { code: "BUSY" },
       });
+    });
+
+    test("an answer that is too large is a failure of the service, and the next is answered", async () => {
+      await other.serve(
+        "huge.a",
+        async ({ data }) => new Uint8Array(textOf(data) === "huge" ? busMessageBytesMax + 1 : 1),
+        { queue: "q" },
+      );
+      await expect(one.request("huge.a", bytes("huge"), { timeoutMs: 2000 })).rejects.toMatchObject(
+        { code: "HANDLER_FAILED" },
+      );
+      expect(await one.request("huge.a", bytes("small"), { timeoutMs: 2000 })).toHaveLength(1);
+      expect(opened.errors).toHaveLength(1);
+    });
+
+    test("no handler starts after a service was disposed, not even for a call that waited", async () => {
+      const begun: string[] = [];
+      const held = Promise.withResolvers<Uint8Array>();
+      const service = await other.serve(
+        "ending.a",
+        ({ data }) => {
+          begun.push(textOf(data));
+          return held.promise;
+        },
+        { queue: "q", concurrency: 1 },
+      );
+      const calls = ["one", "two"].map((text) =>
+        one.request("ending.a", bytes(text), { timeoutMs: 2000 }).catch((error) => error.code),
+      );
+      await until(() => begun.length === 1);
+      await settle();
+      await service[Symbol.asyncDispose]();
+      held.resolve(bytes("done"));
+      const [first, second] = await Promise.all(calls);
+      expect([textOf(first as Uint8Array), second]).toEqual(["done", "BUSY"]);
+      expect(begun).toEqual(["one"]);
     });
 
     test("an aborted call rejects with the signal's reason", async () => {

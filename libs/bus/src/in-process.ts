@@ -129,6 +129,7 @@ class InProcessBus implements Bus {
         const others = (this.#responders.get(subject) ?? []).filter((other) => other !== responder);
         if (others.length > 0) this.#responders.set(subject, others);
         else this.#responders.delete(subject);
+        responder.calls.close();
       },
     };
   }
@@ -137,6 +138,7 @@ class InProcessBus implements Bus {
     this.#closed = true;
     for (const { pending } of this.#subscribers) pending.close();
     this.#subscribers.clear();
+    for (const { calls } of [...this.#responders.values()].flat()) calls.close();
     this.#responders.clear();
   }
 

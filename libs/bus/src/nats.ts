@@ -5,7 +5,7 @@ import {
   type NatsConnection,
   type Subscription,
 } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
+import { connectToNats, type NatsTarget, NatsTooOldError } from "@sotto/nats";
 import {
   type Bus,
   BusError,
@@ -20,52 +20,20 @@ import { Pending } from "./pending.ts";
 import { callError, ServedCalls } from "./served-calls.ts";
 import { checkPattern, checkSize, checkSubject } from "./subject.ts";
 
-export interface NatsBusOptions {
-  /** `nats://host:port`, one or more; credentials in the first address are used for all. */
-  readonly servers: readonly string[] | string;
-  readonly user?: string;
-  readonly pass?: string;
-  /** Shown in the server's list of connections. */
-  readonly name?: string;
+export interface NatsBusOptions extends NatsTarget {
   /** Told of every handler that threw. */
   readonly onError?: (error: unknown) => void;
 }
 
-const oldestServer = [2, 12] as const;
 const errorHeader = "Sotto-Error";
 
 /** Connects to NATS. Rejects with `BusError` UNAVAILABLE, also where the server is older than 2.12. */
 export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
-  const connection = await open(options);
-  const version = connection.info?.version ?? "0";
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major < oldestServer[0] || (major === oldestServer[0] && minor < oldestServer[1])) {
-    await connection.close();
-    throw new BusError(
-      "UNAVAILABLE",
-      `nats-server ${version} is too old: Sotto needs ${oldestServer.join(".")} or newer`,
-    );
-  }
-  return new NatsBus(connection, options.onError ?? (() => {}));
-}
-
-async function open(options: NatsBusOptions): Promise<NatsConnection> {
-  const list = typeof options.servers === "string" ? [options.servers] : [...options.servers];
-  const first = new URL(list[0] ?? "nats://127.0.0.1:4222");
-  const user = options.user ?? decodeURIComponent(first.username);
-  const pass = options.pass ?? decodeURIComponent(first.password);
   try {
-    return await connect({
-      servers: list.map((server) => new URL(server).host),
-      ...(user ? { user, pass } : {}),
-      ...(options.name ? { name: options.name } : {}),
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
-      pingInterval: 5_000,
-      maxPingOut: 2,
-    });
+    return new NatsBus(await connectToNats(options), options.onError ?? (() => {}));
   } catch (cause) {
-    throw new BusError("UNAVAILABLE", "NATS cannot be reached", { cause });
+    const why = cause instanceof NatsTooOldError ? cause.message : "NATS cannot be reached";
+    throw new BusError("UNAVAILABLE", why, { cause });
   }
 }
 
@@ -86,6 +54,8 @@ class NatsBus implements Bus {
 
   publish(subject: string, data: Uint8Array): void {
     this.#check(subject, data);
+    // The client would keep it, without a bound, and send it late.
+    if (!this.#connected) return;
     // The client keeps the buffer until it is flushed, and the caller may reuse it at once.
     this.#connection.publish(subject, data.slice());
   }
@@ -98,15 +68,11 @@ class NatsBus implements Bus {
     checkPattern(subject);
     this.#checkOpen();
     const pending = new Pending(handler, options, this.#onError);
-    const subscription = this.#connection.subscribe(subject, {
-      ...(options.queue === undefined ? {} : { queue: options.queue }),
-      callback: (error, message) => {
-        if (error) this.#onError(error);
-        else pending.push({ subject: message.subject, data: message.data.slice() });
-      },
-    });
-    await this.#flush();
-    return { [Symbol.asyncDispose]: () => this.#end(subscription, () => pending.close()) };
+    const close = () => pending.close();
+    const queue = options.queue === undefined ? {} : { queue: options.queue };
+    return await this.#listen(subject, queue, close, (message) =>
+      pending.push({ subject: message.subject, data: message.data.slice() }),
+    );
   }
 
   async request(
@@ -116,6 +82,8 @@ class NatsBus implements Bus {
   ): Promise<Uint8Array> {
     this.#check(subject, data);
     options.signal?.throwIfAborted();
+    // It would be sent when the connection is back, after its caller gave up.
+    if (!this.#connected) throw new BusError("UNAVAILABLE", "NATS cannot be reached");
     const asked = this.#connection.request(subject, data.slice(), { timeout: options.timeoutMs });
     const reply = await (options.signal
       ? Promise.race([asked, aborted(options.signal, asked)])
@@ -136,21 +104,13 @@ class NatsBus implements Bus {
     checkSubject(subject);
     this.#checkOpen();
     const calls = new ServedCalls(handler, options, this.#onError);
-    let ended = false;
-    const subscription = this.#connection.subscribe(subject, {
-      queue: options.queue,
-      callback: (error, message) => {
-        if (error) this.#onError(error);
-        else if (!ended) void this.#answer(calls, message);
-      },
-    });
-    await this.#flush();
-    return {
-      [Symbol.asyncDispose]: () =>
-        this.#end(subscription, () => {
-          ended = true;
-        }),
-    };
+    const close = () => calls.close();
+    return await this.#listen(
+      subject,
+      { queue: options.queue },
+      close,
+      (message) => void this.#answer(calls, message).catch(this.#onError),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -170,12 +130,33 @@ class NatsBus implements Bus {
     message.respond(new Uint8Array(), { headers: failure });
   }
 
-  async #flush(): Promise<void> {
+  /** Subscribes, and waits until the server took it. A server that refuses it does so before it answers the flush. */
+  async #listen(
+    subject: string,
+    queue: { readonly queue?: string },
+    close: () => void,
+    heard: (message: Msg) => void,
+  ): Promise<BusSubscription> {
+    let refusal: Error | undefined;
+    const subscription = this.#connection.subscribe(subject, {
+      ...queue,
+      callback: (error, message) => {
+        if (!error) return heard(message);
+        refusal = error;
+        this.#onError(error);
+      },
+    });
     try {
       await this.#connection.flush();
     } catch (cause) {
+      await this.#end(subscription, close);
       throw new BusError("UNAVAILABLE", "NATS cannot be reached", { cause });
     }
+    if (refusal) {
+      await this.#end(subscription, close);
+      throw new BusError("UNAVAILABLE", `NATS refuses to tell ${subject}`, { cause: refusal });
+    }
+    return { [Symbol.asyncDispose]: () => this.#end(subscription, close) };
   }
 
   async #end(subscription: Subscription, closed: () => void): Promise<void> {

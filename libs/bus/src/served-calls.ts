@@ -1,4 +1,4 @@
-import { BusError, type BusMessage, type ServeOptions } from "./bus.ts";
+import { BusError, type BusMessage, busMessageBytesMax, type ServeOptions } from "./bus.ts";
 
 const concurrencyDefault = 64;
 const pendingMaxDefault = 1024;
@@ -16,6 +16,7 @@ export class ServedCalls {
   readonly #failed: (error: unknown) => void;
   readonly #waiting: (() => void)[] = [];
   #active = 0;
+  #closed = false;
 
   constructor(
     handler: (message: BusMessage) => Promise<Uint8Array>,
@@ -28,13 +29,25 @@ export class ServedCalls {
     this.#failed = failed;
   }
 
+  /** No handler starts any more: what waits is answered BUSY, so that it is asked of another. */
+  close(): void {
+    this.#closed = true;
+  }
+
   async answer(message: BusMessage): Promise<CallOutcome> {
     if (this.#active >= this.#concurrency) {
       if (this.#waiting.length >= this.#pendingMax) return { ok: false, code: "BUSY" };
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     } else this.#active++;
     try {
-      return { ok: true, data: await this.#handler(message) };
+      if (this.#closed) return { ok: false, code: "BUSY" };
+      const data = await this.#handler(message);
+      if (data.length > busMessageBytesMax)
+        throw new BusError(
+          "TOO_LARGE",
+          `an answer from ${message.subject} has ${data.length} bytes`,
+        );
+      return { ok: true, data };
     } catch (error) {
       this.#failed(error);
       return { ok: false, code: "HANDLER_FAILED" };

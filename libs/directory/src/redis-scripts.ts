@@ -23,6 +23,24 @@ export const scripts = {
     redis.call('HINCRBY', p .. 'chains', ARGV[2], 1)
     if ARGV[4] ~= '' then redis.call('HSET', p .. 'names', ARGV[4], ARGV[2]) end
     return {'OK', size}`,
+  /** ARGV: tokenHash, createdBy, createdAt, expiresAt, usesLeft, grants. */
+  putInvite: `
+    local p = KEYS[1]
+    redis.call('HSET', p .. 'invite:' .. ARGV[1], 'createdBy', ARGV[2], 'createdAt', ARGV[3],
+      'expiresAt', ARGV[4], 'usesLeft', ARGV[5], 'grants', ARGV[6])
+    redis.call('ZADD', p .. 'invites', ARGV[3], ARGV[1])
+    return 1`,
+  /** ARGV: tokenHash. */
+  deleteInvite: `
+    local p = KEYS[1]
+    redis.call('ZREM', p .. 'invites', ARGV[1])
+    return redis.call('DEL', p .. 'invite:' .. ARGV[1])`,
+  listInvites: `
+    local found = {}
+    for _, hash in ipairs(redis.call('ZRANGE', KEYS[1] .. 'invites', 0, -1)) do
+      found[#found + 1] = {hash, redis.call('HGETALL', KEYS[1] .. 'invite:' .. hash)}
+    end
+    return found`,
   /** ARGV: device, packagesMax, package... */
   addKeyPackages: `
     local key = KEYS[1] .. 'packages:' .. ARGV[1]
@@ -55,6 +73,10 @@ export const scripts = {
       redis.call('SADD', p .. 'rooms:' .. ARGV[i], ARGV[1])
     end
     return 1`,
+  /** ARGV: room. Absent values are told as false. */
+  getRoster: `
+    local fields = redis.call('HMGET', KEYS[1] .. 'roster:' .. ARGV[1], 'foldedTo', 'bytes')
+    return {fields[1], fields[2], redis.call('SMEMBERS', KEYS[1] .. 'members:' .. ARGV[1])}`,
   /** ARGV: room. */
   deleteRoster: `
     local p = KEYS[1]

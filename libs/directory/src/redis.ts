@@ -11,12 +11,17 @@ import {
 import { scripts } from "./redis-scripts.ts";
 
 export interface RedisDirectoryOptions {
-  /** `redis://user:password@host:port/database`. */
+  /** `redis://user:password@host:port/database`; `rediss:` for TLS. */
   readonly url: string;
+  /** Instead of those in the URL. */
+  readonly user?: string;
+  readonly password?: string;
   /** Before every key. Default `sotto:`. */
   readonly prefix?: string;
   /** How long a write waits for the disk. Default 5,000. */
   readonly durableWithinMs?: number;
+  /** Replicas that must have synced a write too. Default 0. */
+  readonly replicas?: number;
 }
 
 const keyPackagesMax = 200;
@@ -26,81 +31,103 @@ const oldestServer = [7, 2] as const;
 
 type Value = string | number | Buffer;
 type ScriptName = keyof typeof scripts;
+type Command = readonly [name: string, ...args: Value[]];
 
 /**
- * The directory in Redis. A write is answered only when the append-only file is synced (`WAITAOF 1 0`). Rejects
- * with `DirectoryStoreError`: TOO_OLD below Redis 7.2 or for a newer format, UNAVAILABLE without an append-only file.
+ * The directory in Redis. A write is answered only when the append-only file is synced (`WAITAOF`). Rejects
+ * with `DirectoryStoreError`: TOO_OLD below Redis 7.2 or for a newer format, UNAVAILABLE where Redis keeps no
+ * append-only file, or may evict keys.
  */
 export async function openRedisDirectory(options: RedisDirectoryOptions): Promise<DirectoryStore> {
-  const redis = new Redis(options.url, {
-    lazyConnect: true,
-    maxRetriesPerRequest: 2,
-    enableAutoPipelining: false,
-  });
-  // Failures reach the calls; without a listener the client would print them.
-  redis.on("error", () => {});
+  const connections = { writes: connection(options), reads: connection(options) };
+  const { prefix = "sotto:", durableWithinMs = 5000, replicas = 0 } = options;
   try {
-    await redis.connect();
-    await checkServer(redis);
-    const store = new RedisDirectory(
-      redis,
-      options.prefix ?? "sotto:",
-      options.durableWithinMs ?? 5000,
-    );
+    await Promise.all([connections.writes.connect(), connections.reads.connect()]);
+    checkServer(await connections.reads.info());
+    const store = new RedisDirectory(connections, prefix, durableWithinMs, replicas);
     await store.checkFormat();
     return store;
   } catch (cause) {
-    redis.disconnect();
+    for (const redis of Object.values(connections)) redis.disconnect();
     if (cause instanceof DirectoryStoreError) throw cause;
     throw new DirectoryStoreError("UNAVAILABLE", "Redis cannot be reached", { cause });
   }
 }
 
-async function checkServer(redis: Redis): Promise<void> {
-  const info = await redis.info();
-  const version = /redis_version:(\d+)\.(\d+)/.exec(info);
-  const [major, minor] = [Number(version?.[1]), Number(version?.[2])];
+/** A connection on which a command is sent once: one that was sent when it broke may have been done. */
+function connection({ url, user, password }: RedisDirectoryOptions): Redis {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 2000,
+    retryStrategy: (attempt) => Math.min(attempt * 50, 500),
+    ...(user === undefined ? {} : { username: user }),
+    ...(password === undefined ? {} : { password }),
+  });
+  // Failures reach the calls; without a listener the client would print them.
+  redis.on("error", () => {});
+  return redis;
+}
+
+function checkServer(info: string): void {
+  const fieldOf = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
+  const [major = 0, minor = 0] = fieldOf("redis_version").split(".").map(Number);
   if (!(major > oldestServer[0] || (major === oldestServer[0] && minor >= oldestServer[1]))) {
     throw new DirectoryStoreError(
       "TOO_OLD",
       `Redis ${major}.${minor} is too old: Sotto needs ${oldestServer.join(".")} or newer`,
     );
   }
-  if (!/aof_enabled:1/.test(info)) {
+  if (fieldOf("aof_enabled") !== "1") {
     throw new DirectoryStoreError(
       "UNAVAILABLE",
       "Redis keeps no append-only file: set appendonly yes",
     );
   }
+  if (fieldOf("maxmemory") !== "0" && fieldOf("maxmemory_policy") !== "noeviction") {
+    throw new DirectoryStoreError(
+      "UNAVAILABLE",
+      "Redis may evict keys: set maxmemory-policy noeviction",
+    );
+  }
 }
 
 class RedisDirectory implements DirectoryStore {
-  readonly #redis: Redis;
+  readonly #writes: Redis;
+  /** Of its own: a read must not wait behind another call's sync. */
+  readonly #reads: Redis;
   readonly #prefix: string;
   readonly #durableWithinMs: number;
+  readonly #replicas: number;
 
-  constructor(redis: Redis, prefix: string, durableWithinMs: number) {
-    this.#redis = redis;
+  constructor(
+    { writes, reads }: { readonly writes: Redis; readonly reads: Redis },
+    prefix: string,
+    durableWithinMs: number,
+    replicas: number,
+  ) {
+    this.#writes = writes;
+    this.#reads = reads;
     this.#prefix = prefix;
     this.#durableWithinMs = durableWithinMs;
-    for (const [name, lua] of Object.entries(scripts))
-      redis.defineCommand(name, { numberOfKeys: 1, lua });
+    this.#replicas = replicas;
   }
 
   async checkFormat(): Promise<void> {
     const key = this.#key("format");
-    const found = Number((await this.#redis.get(key)) ?? 0);
+    const found = Number((await this.#run(() => this.#reads.get(key))) ?? 0);
     if (found > formatVersion) {
       throw new DirectoryStoreError(
         "TOO_OLD",
         `the directory was written by a newer version (format ${found})`,
       );
     }
-    if (found === 0) await this.#write(() => this.#redis.set(key, formatVersion));
+    if (found === 0) await this.#write(["SET", key, formatVersion]);
   }
 
   async append(record: RecordAppend): Promise<AppendOutcome> {
-    const [outcome, index] = (await this.#write(() =>
+    const [outcome, index] = (await this.#write(
       this.#script(
         "append",
         Buffer.from(record.bytes),
@@ -121,164 +148,142 @@ class RedisDirectory implements DirectoryStore {
     if (!(limit >= 1 && limit <= readLimitMax))
       throw new RangeError(`a read takes 1 to ${readLimitMax} records`);
     const rows = await this.#run(() =>
-      this.#redis.lrangeBuffer(this.#key("records"), from, from + limit - 1),
+      this.#reads.lrangeBuffer(this.#key("records"), from, from + limit - 1),
     );
     return rows.map((bytes, i) => ({ index: from + i, bytes: new Uint8Array(bytes) }));
   }
 
   async size(): Promise<number> {
-    return await this.#run(() => this.#redis.llen(this.#key("records")));
+    return await this.#run(() => this.#reads.llen(this.#key("records")));
   }
 
   async putInvite(invite: StoredInvite): Promise<void> {
     const { tokenHash, createdBy, createdAt, expiresAt, usesLeft, grants } = invite;
-    await this.#write(() =>
-      this.#redis
-        .multi()
-        .hset(this.#key("invite", tokenHash), {
-          createdBy,
-          createdAt,
-          expiresAt,
-          usesLeft,
-          grants: Buffer.from(grants),
-        })
-        .zadd(this.#key("invites"), createdAt, tokenHash)
-        .exec(),
-    );
+    const fields = [createdBy, createdAt, expiresAt, usesLeft, Buffer.from(grants)] as const;
+    await this.#write(this.#script("putInvite", tokenHash, ...fields));
   }
 
   async getInvite(tokenHash: string): Promise<StoredInvite | undefined> {
-    const fields = await this.#run(() => this.#redis.hgetallBuffer(this.#key("invite", tokenHash)));
-    if (!fields["usesLeft"]) return undefined;
-    const number = (name: string) => Number(fields[name]?.toString());
-    return {
-      tokenHash,
-      createdBy: fields["createdBy"]?.toString() ?? "",
-      createdAt: number("createdAt"),
-      expiresAt: number("expiresAt"),
-      usesLeft: number("usesLeft"),
-      grants: new Uint8Array(fields["grants"] ?? []),
-    };
+    const fields = await this.#run(() => this.#reads.hgetallBuffer(this.#key("invite", tokenHash)));
+    return inviteOf(tokenHash, fields);
   }
 
   async listInvites(): Promise<readonly StoredInvite[]> {
-    const hashes = await this.#run(() => this.#redis.zrange(this.#key("invites"), "0", "-1"));
-    const invites = await Promise.all(hashes.map((hash) => this.getInvite(hash)));
-    return invites.filter((invite) => invite !== undefined);
+    const rows = (await this.#read("listInvites")) as [Buffer, Buffer[]][];
+    return rows.flatMap(([hash, flat]) => {
+      const fields: Record<string, Buffer> = {};
+      for (let at = 0; at + 1 < flat.length; at += 2)
+        fields[String(flat[at])] = flat[at + 1] as Buffer;
+      return inviteOf(hash.toString(), fields) ?? [];
+    });
   }
 
   async deleteInvite(tokenHash: string): Promise<boolean> {
-    const results = await this.#write(() =>
-      this.#redis
-        .multi()
-        .del(this.#key("invite", tokenHash))
-        .zrem(this.#key("invites"), tokenHash)
-        .exec(),
-    );
-    return Number(results?.[0]?.[1]) > 0;
+    return Number(await this.#write(this.#script("deleteInvite", tokenHash))) > 0;
   }
 
   async addKeyPackages(device: string, packages: readonly Uint8Array[]): Promise<number> {
     const values = packages.map((bytes) => Buffer.from(bytes));
     return Number(
-      await this.#write(() => this.#script("addKeyPackages", device, keyPackagesMax, ...values)),
+      await this.#write(this.#script("addKeyPackages", device, keyPackagesMax, ...values)),
     );
   }
 
   async putLastResort(device: string, keyPackage: Uint8Array): Promise<void> {
-    await this.#write(() =>
-      this.#redis.set(this.#key("last-resort", device), Buffer.from(keyPackage)),
-    );
+    await this.#write(["SET", this.#key("last-resort", device), Buffer.from(keyPackage)]);
   }
 
   async countKeyPackages(device: string): Promise<number> {
-    return await this.#run(() => this.#redis.llen(this.#key("packages", device)));
+    return await this.#run(() => this.#reads.llen(this.#key("packages", device)));
   }
 
   async claimKeyPackage(
     device: string,
   ): Promise<{ bytes: Uint8Array; lastResort: boolean } | undefined> {
-    const [bytes, kind] = (await this.#write(() =>
-      this.#script("claimKeyPackage", device),
-    )) as Buffer[];
+    const [bytes, kind] = (await this.#write(this.#script("claimKeyPackage", device))) as Buffer[];
     return (
       bytes && { bytes: new Uint8Array(bytes), lastResort: kind?.toString() === "last-resort" }
     );
   }
 
   async dropKeyPackages(device: string): Promise<void> {
-    await this.#write(() =>
-      this.#redis.del(this.#key("packages", device), this.#key("last-resort", device)),
-    );
+    await this.#write(["DEL", this.#key("packages", device), this.#key("last-resort", device)]);
   }
 
   async putRoster({ room, foldedTo, bytes, users }: StoredRoster): Promise<boolean> {
-    const stored = await this.#write(() =>
+    const stored = await this.#write(
       this.#script("putRoster", room, foldedTo, Buffer.from(bytes), ...users),
     );
     return Number(stored) === 1;
   }
 
   async getRoster(room: string): Promise<StoredRoster | undefined> {
-    const [fields, users] = await Promise.all([
-      this.#run(() => this.#redis.hgetallBuffer(this.#key("roster", room))),
-      this.#run(() => this.#redis.smembers(this.#key("members", room))),
-    ]);
-    const { foldedTo, bytes } = fields;
-    return foldedTo && bytes
-      ? {
-          room,
-          foldedTo: Number(foldedTo.toString()),
-          bytes: new Uint8Array(bytes),
-          users: users.sort(),
-        }
-      : undefined;
+    const [foldedTo, bytes, users] = (await this.#read("getRoster", room)) as [
+      Buffer | null,
+      Buffer | null,
+      Buffer[],
+    ];
+    if (!foldedTo || !bytes) return undefined;
+    return {
+      room,
+      foldedTo: Number(foldedTo.toString()),
+      bytes: new Uint8Array(bytes),
+      users: users.map(String).sort(),
+    };
   }
 
   async deleteRoster(room: string): Promise<void> {
-    await this.#write(() => this.#script("deleteRoster", room));
+    await this.#write(this.#script("deleteRoster", room));
   }
 
   async roomsOf(user: string): Promise<readonly string[]> {
-    return (await this.#run(() => this.#redis.smembers(this.#key("rooms", user)))).sort();
+    return (await this.#run(() => this.#reads.smembers(this.#key("rooms", user)))).sort();
   }
 
   async putMeta(name: string, value: Uint8Array): Promise<void> {
-    await this.#write(() => this.#redis.set(this.#key("meta", name), Buffer.from(value)));
+    await this.#write(["SET", this.#key("meta", name), Buffer.from(value)]);
   }
 
   async getMeta(name: string): Promise<Uint8Array | undefined> {
-    const value = await this.#run(() => this.#redis.getBuffer(this.#key("meta", name)));
+    const value = await this.#run(() => this.#reads.getBuffer(this.#key("meta", name)));
     return value ? new Uint8Array(value) : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#redis.disconnect();
+    this.#writes.disconnect();
+    this.#reads.disconnect();
   }
 
   #key(kind: string, name?: string): string {
     return name === undefined ? `${this.#prefix}${kind}` : `${this.#prefix}${kind}:${name}`;
   }
 
-  async #script(name: ScriptName, ...args: readonly Value[]): Promise<unknown> {
-    const commands = this.#redis as unknown as Record<
-      string,
-      (...values: readonly Value[]) => Promise<unknown>
-    >;
-    return await commands[`${name}Buffer`]?.call(this.#redis, this.#prefix, ...args);
+  #script(name: ScriptName, ...args: readonly Value[]): Command {
+    return ["EVAL", scripts[name], 1, this.#prefix, ...args];
   }
 
-  /** Runs a write and waits until it is in the synced append-only file. */
-  async #write<Result>(task: () => Promise<Result>): Promise<Result> {
+  async #read(name: ScriptName, ...args: readonly Value[]): Promise<unknown> {
+    const [command, ...values] = this.#script(name, ...args);
+    return await this.#run(() => this.#reads.callBuffer(command, ...values));
+  }
+
+  /**
+   * Does one write and waits until it is in the synced append-only file. Both go out together: `WAITAOF` vouches for
+   * what its own connection wrote, so on a new one it would vouch for nothing.
+   */
+  async #write([name, ...args]: Command): Promise<unknown> {
     return await this.#run(async () => {
-      const result = await task();
-      const synced = (await this.#redis.call(
-        "WAITAOF",
-        "1",
-        "0",
-        String(this.#durableWithinMs),
-      )) as [number, number];
-      if (Number(synced[0]) < 1) {
+      const answers = await this.#writes
+        .pipeline()
+        .callBuffer(name, ...args)
+        .callBuffer("WAITAOF", 1, this.#replicas, this.#durableWithinMs)
+        .exec();
+      const [failure, result] = answers?.[0] ?? [new Error("no answer"), undefined];
+      if (failure) throw failure;
+      const [unsynced, synced] = answers?.[1] ?? [new Error("no answer"), undefined];
+      if (unsynced) throw unsynced;
+      const [here, there] = synced as [number, number];
+      if (Number(here) < 1 || Number(there) < this.#replicas) {
         throw new DirectoryStoreError(
           "UNAVAILABLE",
           "Redis did not sync in time; whether the write stands is unknown",
@@ -299,4 +304,20 @@ class RedisDirectory implements DirectoryStore {
       throw new DirectoryStoreError("UNAVAILABLE", "Redis cannot be reached", { cause });
     }
   }
+}
+
+function inviteOf(
+  tokenHash: string,
+  fields: Readonly<Record<string, Buffer>>,
+): StoredInvite | undefined {
+  if (!fields["usesLeft"]) return undefined;
+  const number = (name: string) => Number(fields[name]?.toString());
+  return {
+    tokenHash,
+    createdBy: fields["createdBy"]?.toString() ?? "",
+    createdAt: number("createdAt"),
+    expiresAt: number("expiresAt"),
+    usesLeft: number("usesLeft"),
+    grants: new Uint8Array(fields["grants"] ?? []),
+  };
 }

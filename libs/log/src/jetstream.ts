@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
 import type { Clock } from "@sotto/clock";
+import { connectToNats, type NatsTarget, NatsTooOldError, refuseOldServer } from "@sotto/nats";
 import { logErrorOf } from "./jetstream/jetstream-error.ts";
 import { JetStreamLog } from "./jetstream/jetstream-log.ts";
 import { openStreams } from "./jetstream/streams.ts";
@@ -9,8 +9,8 @@ import { Subjects } from "./jetstream/subjects.ts";
 import { type Log, LogError, recordBytesMax } from "./log.ts";
 
 export interface JetStreamLogOptions {
-  /** A connection that stays its owner's, or the server's URL for one of the log's own. */
-  readonly server: NatsConnection | string;
+  /** A connection that stays its owner's, or where to make one of the log's own. */
+  readonly server: NatsConnection | NatsTarget | string;
   readonly clock: Clock;
   /** Streams that topics are spread over. May not change while records are stored. Default 4. */
   readonly streams?: number;
@@ -26,8 +26,6 @@ export interface JetStreamLogOptions {
   readonly timeoutMs?: number;
 }
 
-/** Atomic batches and conditions on another subject came with it. */
-const oldestServer: readonly [number, number] = [2, 12];
 const headerBytesMax = 4096;
 
 /**
@@ -39,8 +37,9 @@ const headerBytesMax = 4096;
 export async function openJetStreamLog(options: JetStreamLogOptions): Promise<Log> {
   const subjects = new Subjects(options.name ?? "SOTTO_LOG", options.streams ?? 4);
   const { server, clock, timeoutMs = 5000 } = options;
-  const connection = typeof server === "string" ? await connectTo(server) : server;
-  const close = typeof server === "string" ? () => connection.close() : async () => {};
+  const target = targetOf(server);
+  const connection = target ? await connectTo(target) : (server as NatsConnection);
+  const close = target ? () => connection.close() : async () => {};
   try {
     checkServer(connection);
     const manager = await jetstreamManager(connection, { timeout: timeoutMs });
@@ -50,27 +49,32 @@ export async function openJetStreamLog(options: JetStreamLogOptions): Promise<Lo
     return new JetStreamLog({ ...opened, pendingBytesMax });
   } catch (cause) {
     await close();
-    throw logErrorOf(cause);
+    throw openingError(cause);
   }
 }
 
-async function connectTo(url: string): Promise<NatsConnection> {
+function openingError(cause: unknown): LogError {
+  if (cause instanceof NatsTooOldError)
+    return new LogError("UNAVAILABLE", cause.message, { cause });
+  return logErrorOf(cause);
+}
+
+function targetOf(server: JetStreamLogOptions["server"]): NatsTarget | undefined {
+  if (typeof server === "string") return { servers: server };
+  return "servers" in server ? server : undefined;
+}
+
+async function connectTo(target: NatsTarget): Promise<NatsConnection> {
   try {
-    return await connect({ servers: url, maxReconnectAttempts: -1 });
+    return await connectToNats(target);
   } catch (cause) {
-    throw logErrorOf(cause);
+    throw openingError(cause);
   }
 }
 
 function checkServer(connection: NatsConnection): void {
-  const { version = "0.0.0", max_payload = 0 } = connection.info ?? {};
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major < oldestServer[0] || (major === oldestServer[0] && minor < oldestServer[1])) {
-    throw new LogError(
-      "UNAVAILABLE",
-      `nats-server ${version} is too old: Sotto needs 2.12 or newer`,
-    );
-  }
+  refuseOldServer(connection);
+  const { max_payload = 0 } = connection.info ?? {};
   if (max_payload < recordBytesMax + headerBytesMax) {
     const needed = recordBytesMax + headerBytesMax;
     throw new LogError(
