@@ -1,5 +1,5 @@
+import { type PublicAddress, showAddress } from "@sotto/settings";
 import qrcode from "qrcode";
-import { type PublicAddress, showAddress } from "./public-address.ts";
 
 export interface Announced {
   /** What the server listens on. */

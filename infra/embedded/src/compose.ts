@@ -22,11 +22,11 @@ import { startMedia } from "@sotto/media";
 import type { MediaLink } from "@sotto/media-link";
 import { createInProcessMediaLink } from "@sotto/media-link/in-process";
 import { startPresence } from "@sotto/presence";
+import { type PublicAddress, publicAddress } from "@sotto/settings";
 import { type Edge, startEdge } from "@sotto/tcp-edge";
 import type { Announced } from "./announcement.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import type { ServerOptions } from "./options.ts";
-import { type PublicAddress, publicAddress } from "./public-address.ts";
 
 /** A whole server that runs in this process. */
 export interface EmbeddedServer extends RunningService {
@@ -125,7 +125,15 @@ async function compose(
         edge: "embedded",
         host: options.host,
         port: options.port,
-        certificate: { kind: "folder", folder: await data.part("tls") },
+        certificate: options.tls
+          ? { kind: "files", ...options.tls }
+          : {
+              kind: "folder",
+              folder: await data.part("tls"),
+              ...(options.tlsFolder ? { given: options.tlsFolder } : {}),
+            },
+        proxies: options.proxies,
+        origins: options.origins,
         limits: options.limits,
       },
     }),

@@ -10,6 +10,11 @@ test("without flags and variables the server is for this machine alone", () => {
     data: resolve("data"),
     jsonLogs: false,
     adminPort: 0,
+    adminSocket: undefined,
+    tls: undefined,
+    tlsFolder: undefined,
+    origins: undefined,
+    proxies: [],
     limits: {},
   });
 });

@@ -2,8 +2,9 @@ import { connectNatsBus } from "@sotto/bus/nats";
 import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
 import { systemClock } from "@sotto/clock";
 import { openRedisDirectory } from "@sotto/directory/redis";
-import { makeInvite, parseAuthority, type Signer, sha256 } from "@sotto/identity";
+import { makeInvite, type Signer, sha256 } from "@sotto/identity";
 import { openJetStreamLog } from "@sotto/log/jetstream";
+import { natsOf, type PublicAddress, publicAddress } from "@sotto/settings";
 import type { KeyserverConfig } from "./config.ts";
 import { loadServerIdentity } from "./server-identity.ts";
 import { type KeyserverService, startKeyserver } from "./start-keyserver.ts";
@@ -25,33 +26,56 @@ export async function composeKeyserver(
   const onError = (error: unknown) =>
     logger.error("a handler of the bus failed", { error: String(error) });
   const identityKey = await loadServerIdentity(config.identityFolder);
-  const bus = owned.use(
-    await connectNatsBus({ servers: config.natsUrl, name: "keyserver", onError }),
-  );
+  const bus = owned.use(await connectNatsBus({ ...natsOf(config), name: "keyserver", onError }));
   const log = owned.use(
-    await openJetStreamLog({ server: config.natsUrl, clock, streams: config.logStreams }),
+    await openJetStreamLog({
+      server: { ...natsOf(config), name: "keyserver log" },
+      clock,
+      streams: config.logStreams,
+      replicas: config.logReplicas,
+    }),
   );
-  const store = owned.use(await openRedisDirectory({ url: config.redisUrl }));
+  const store = owned.use(
+    await openRedisDirectory({
+      url: config.redisUrl,
+      replicas: config.redisReplicas,
+      ...(config.redisUser ? { user: config.redisUser } : {}),
+      ...(config.redisPassword ? { password: config.redisPassword } : {}),
+    }),
+  );
   const keyserver = owned.use(
     await startKeyserver({ bus, log, store, clock, logger, metrics, identityKey }),
   );
   const checks = { keyserver: () => keyserver.ready(), bus: () => bus.connected };
   const { adminHost: host, adminPort: port } = config;
   owned.use(await startAdmin({ host, port, metrics, checks, logger }));
-  await tellOwnerInvite(keyserver, identityKey, config.address, invited);
+  await tellOwnerInvite(keyserver, identityKey, reachableAt(config), invited);
   return {};
+}
+
+/** What invites carry: the published port is 443 with a domain, unless another is set. */
+function reachableAt({ address, domain, bind, port }: KeyserverConfig): PublicAddress {
+  const published = port || (domain ? 443 : 7443);
+  return publicAddress({ host: bind ?? "127.0.0.1", address: address ?? domain }, published);
 }
 
 async function tellOwnerInvite(
   keyserver: KeyserverService,
   identityKey: Signer,
-  address: string,
+  address: PublicAddress,
   invited: ComposeDeps["invited"],
 ): Promise<void> {
   const secret = await keyserver.ownerInvite();
   if (!secret) return;
   const serverKeySha256 = await sha256(identityKey.publicKey);
   invited(
-    makeInvite({ ...parseAuthority(address), serverKeySha256, rooms: [], secret, expiresAt: 0 }),
+    makeInvite({
+      host: address.host,
+      port: address.port,
+      serverKeySha256,
+      rooms: [],
+      secret,
+      expiresAt: 0,
+    }),
   );
 }

@@ -1,32 +1,35 @@
-import { defineConfig } from "@sotto/chassis";
-import { type Static, Type } from "typebox";
+import { pickSettings, type SettingPick } from "@sotto/settings";
 
-const schema = Type.Object({
-  natsUrl: Type.String({ minLength: 1, description: "where NATS is, nats://host:port" }),
-  redisUrl: Type.String({ minLength: 1, description: "where Redis is, redis://host:port" }),
-  /** Holds the server identity key; made where it is not there. */
-  identityFolder: Type.String({ default: "data/keyserver" }),
-  /** What invites carry, host:port. */
-  address: Type.String({ default: "127.0.0.1:7443" }),
-  logStreams: Type.Integer({ minimum: 1, maximum: 64, default: 4 }),
-  adminHost: Type.String({ default: "127.0.0.1" }),
-  adminPort: Type.Integer({ minimum: 0, maximum: 65_535, default: 9501 }),
-  jsonLogs: Type.Boolean({ default: true }),
-});
+const names = [
+  "natsUrl",
+  "natsUser",
+  "natsPassword",
+  "redisUrl",
+  "redisUser",
+  "redisPassword",
+  "redisReplicas",
+  "identityFolder",
+  "domain",
+  "bind",
+  "port",
+  "address",
+  "adminSocket",
+  "logStreams",
+  "logReplicas",
+  "adminHost",
+  "adminPort",
+  "jsonLogs",
+] as const;
 
 /** Settings of the keyserver as a process of its own. */
-export type KeyserverConfig = Static<typeof schema>;
+export type KeyserverConfig = SettingPick<(typeof names)[number]>;
 
 /** Throws `ConfigError`, which names every problem. */
 export function readConfig(): KeyserverConfig {
-  return defineConfig(schema, {
-    natsUrl: "SOTTO_NATS_URL",
-    redisUrl: "SOTTO_REDIS_URL",
-    identityFolder: "SOTTO_IDENTITY",
-    address: "SOTTO_ADDRESS",
-    logStreams: "SOTTO_LOG_STREAMS",
-    adminHost: "SOTTO_ADMIN_HOST",
-    adminPort: "SOTTO_ADMIN_PORT",
-    jsonLogs: "SOTTO_JSON_LOGS",
+  // Port 0: none is set, so that a domain decides.
+  return pickSettings(names, {
+    identityFolder: "data/keyserver",
+    adminPort: 9501,
+    port: 0,
   }).load(process.env);
 }

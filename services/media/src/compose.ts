@@ -3,6 +3,7 @@ import { connectNatsBus } from "@sotto/bus/nats";
 import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
 import { systemClock } from "@sotto/clock";
 import { serveHttpMediaLink } from "@sotto/media-link/http";
+import { natsOf } from "@sotto/settings";
 import type { MediaConfig } from "./config.ts";
 import { startMedia } from "./start-media.ts";
 
@@ -19,22 +20,21 @@ export async function composeMedia(
 ): Promise<RunningService> {
   const onError = (error: unknown) =>
     logger.error("a handler of the bus failed", { error: String(error) });
-  const bus = owned.use(await connectNatsBus({ servers: config.natsUrl, name: "media", onError }));
+  const bus = owned.use(await connectNatsBus({ ...natsOf(config), name: "media", onError }));
   const blobs = owned.use(await openFileSystemBlobs({ folder: config.blobsFolder }));
-  const { linkHost, linkPort, linkToken: token } = config;
+  const { mediaLinkHost: host, mediaLinkPort: port, mediaToken: token } = config;
   const media = owned.use(
     await startMedia({
       bus,
       blobs,
-      serveLink: (handler) =>
-        serveHttpMediaLink({ host: linkHost, port: linkPort, token, handler }),
+      serveLink: (handler) => serveHttpMediaLink({ host, port, token, handler }),
       clock: systemClock,
       logger,
       metrics,
     }),
   );
   const checks = { media: () => media.ready(), bus: () => bus.connected };
-  const { adminHost: host, adminPort: port } = config;
-  owned.use(await startAdmin({ host, port, metrics, checks, logger }));
+  const { adminHost, adminPort } = config;
+  owned.use(await startAdmin({ host: adminHost, port: adminPort, metrics, checks, logger }));
   return {};
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { connectNatsBus } from "@sotto/bus/nats";
 import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
 import { systemClock } from "@sotto/clock";
+import { natsOf } from "@sotto/settings";
 import type { PresenceConfig } from "./config.ts";
 import { startPresence } from "./start-presence.ts";
 
@@ -18,9 +19,7 @@ export async function composePresence(
 ): Promise<RunningService> {
   const onError = (error: unknown) =>
     logger.error("a handler of the bus failed", { error: String(error) });
-  const bus = owned.use(
-    await connectNatsBus({ servers: config.natsUrl, name: "presence", onError }),
-  );
+  const bus = owned.use(await connectNatsBus({ ...natsOf(config), name: "presence", onError }));
   const replicaId = config.replicaId ?? randomUUID();
   const presence = owned.use(
     await startPresence({ bus, clock: systemClock, logger, metrics, replicaId }),

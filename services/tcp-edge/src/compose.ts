@@ -3,6 +3,7 @@ import { type Logger, type Metrics, type RunningService, startAdmin } from "@sot
 import { systemClock } from "@sotto/clock";
 import { openJetStreamLog } from "@sotto/log/jetstream";
 import { connectHttpMediaLink } from "@sotto/media-link/http";
+import { natsOf, parseLimits } from "@sotto/settings";
 import type { CertificateSource } from "./certificate.ts";
 import type { ProcessConfig } from "./config.ts";
 import { startEdge } from "./edge.ts";
@@ -20,16 +21,17 @@ export async function composeEdge(
 ): Promise<RunningService> {
   const bus = owned.use(
     await connectNatsBus({
-      servers: config.natsUrl,
+      ...natsOf(config),
       name: "tcp-edge",
       onError: (error) => logger.error("a handler of the bus failed", { error: String(error) }),
     }),
   );
   const log = owned.use(
     await openJetStreamLog({
-      server: config.natsUrl,
+      server: { ...natsOf(config), name: "tcp-edge log" },
       clock: systemClock,
       streams: config.logStreams,
+      replicas: config.logReplicas,
     }),
   );
   const mediaLink = owned.use(
@@ -43,7 +45,11 @@ export async function composeEdge(
       clock: systemClock,
       logger,
       metrics,
-      config: { ...config, certificate: certificateSource(config) },
+      config: {
+        ...config,
+        certificate: certificateSource(config),
+        limits: parseLimits(config.limits),
+      },
     }),
   );
   const checks = { edge: () => edge.ready(), bus: () => bus.connected };
@@ -53,7 +59,7 @@ export async function composeEdge(
 }
 
 function certificateSource(config: ProcessConfig): CertificateSource {
-  const { tlsKeyFile: keyFile, tlsCertificateFile: certificateFile, dataFolder } = config;
+  const { tlsKeyFile: keyFile, tlsCertificateFile: certificateFile, tlsFolder, data } = config;
   if (keyFile && certificateFile) return { kind: "files", keyFile, certificateFile };
-  return { kind: "folder", folder: dataFolder };
+  return { kind: "folder", folder: data, ...(tlsFolder ? { given: tlsFolder } : {}) };
 }

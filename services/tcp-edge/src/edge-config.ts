@@ -4,16 +4,18 @@ import type { EdgeLimits } from "./edge-limits.ts";
 /** How one edge runs. What is left out has the default named. */
 export interface EdgeConfig {
   /** Its name among the edges; default: random. */
-  readonly edge?: string;
+  readonly edge?: string | undefined;
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** 0 takes any free port. */
   readonly port: number;
   readonly certificate: CertificateSource;
-  /** Addresses of proxies whose PROXY header is required and believed. Default none. */
+  /** Default 10,000. */
+  readonly certificatePeriodMs?: number;
+  /** Addresses and networks of proxies whose PROXY header is required and believed. Default none. */
   readonly proxies?: readonly string[];
   /** Origins that may open a WebSocket. Default: the one that names the host of the request. */
-  readonly origins?: readonly string[];
+  readonly origins?: readonly string[] | undefined;
   /** Connections at once, logged in or not. Default 20,000. */
   readonly connectionsMax?: number;
   /** Connections that one address may begin: a bucket of this size. Default 1,000. */
@@ -23,7 +25,7 @@ export interface EdgeConfig {
   /** Memory for pieces being uploaded, over all connections. Default 256 MiB. */
   readonly uploadBytesMax?: number;
   /** Where clients are sent when this edge drains; default: the same address. */
-  readonly drainAddress?: string;
+  readonly drainAddress?: string | undefined;
   /** Clients come back spread over this time. Default 5,000. */
   readonly drainSpreadMs?: number;
   /** What is still open this long after draining began is cut off. Default 3,000. */

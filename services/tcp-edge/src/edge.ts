@@ -6,6 +6,7 @@ import type { MediaLink } from "@sotto/media-link";
 import { frameHeaderBytes } from "@sotto/protocol";
 import { ByteBudget } from "./byte-budget.ts";
 import { loadCertificate } from "./certificate.ts";
+import { CertificateWatch } from "./certificate-watch.ts";
 import { Connection } from "./connection/connection.ts";
 import { Connections } from "./connection/connections.ts";
 import { FlushTurn } from "./connection/flush-turn.ts";
@@ -101,13 +102,29 @@ export async function startEdge(deps: EdgeDeps): Promise<Edge> {
     refused: (why) => events.refused(why),
   });
   stack.use(listener);
+  stack.use(
+    new CertificateWatch({
+      clock,
+      source: config.certificate,
+      current: certificate,
+      voucher,
+      periodMs: config.certificatePeriodMs ?? 10_000,
+      changed(renewed) {
+        listener.renew(renewed);
+        events.certificateRenewed(renewed.expiresAtMs);
+      },
+      failed: (error) => events.certificateFailed(error),
+    }),
+  );
   stack.use(connections);
   events.watch({
     connections: () => connections.size,
     rooms: () => parts.rooms.size,
     outboxBytes: () => connections.outboxBytes,
     uploadBytes: () => parts.uploadBudget.takenBytes,
+    ready: () => parts.confirmation.holds && voucher.holds,
   });
+  events.certificateShown(certificate.expiresAtMs);
   events.listening(listener.address.host, listener.address.port);
   const { address } = listener;
   const running = stack.move();

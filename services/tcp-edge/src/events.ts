@@ -8,6 +8,8 @@ export interface EdgeGauges {
   readonly rooms: () => number;
   readonly outboxBytes: () => number;
   readonly uploadBytes: () => number;
+  /** False while logins and delivery stand still. */
+  readonly ready: () => boolean;
 }
 
 /** Every metric and log line of the edge. Nothing here takes payloads, names or addresses. */
@@ -26,6 +28,7 @@ export class EdgeEvents {
   readonly #crashes;
   readonly #mediaSent;
   readonly #mediaReceived;
+  readonly #certificateExpires;
 
   constructor(logger: Logger, metrics: Metrics) {
     const counter = (name: string, help: string) => metrics.counter({ name, help });
@@ -62,6 +65,10 @@ export class EdgeEvents {
     );
     this.#mediaSent = counter("media_sent_bytes_total", "Sealed media bytes sent to clients.");
     this.#mediaReceived = counter("media_received_bytes_total", "Sealed media bytes from clients.");
+    this.#certificateExpires = metrics.gauge({
+      name: "certificate_expires_seconds",
+      help: "When the certificate that clients are shown expires, Unix time.",
+    });
   }
 
   /** Registers what is read off the running edge. Once. */
@@ -72,6 +79,9 @@ export class EdgeEvents {
     gauge("rooms", "Rooms that are read here.", gauges.rooms);
     gauge("outbox_bytes", "Bytes that wait to be written to clients.", gauges.outboxBytes);
     gauge("upload_bytes", "Memory that pieces being uploaded take.", gauges.uploadBytes);
+    gauge("ready", "1 while clients can log in and are delivered to.", () =>
+      gauges.ready() ? 1 : 0,
+    );
   }
 
   listening(host: string, port: number): void {
@@ -131,6 +141,24 @@ export class EdgeEvents {
   /** A request failed for a reason that nobody foresaw. */
   failed(error: unknown): void {
     this.#logger.error("a request failed", { error: asError(error) });
+  }
+
+  /** The certificate that clients are shown from now on. */
+  certificateShown(expiresAtMs: number): void {
+    this.#certificateExpires.set(Math.floor(expiresAtMs / 1000));
+  }
+
+  certificateRenewed(expiresAtMs: number): void {
+    this.certificateShown(expiresAtMs);
+    this.#logger.info("new connections are shown a new certificate", {
+      expires: new Date(expiresAtMs).toISOString(),
+    });
+  }
+
+  certificateFailed(error: unknown): void {
+    this.#logger.error("the new certificate cannot be used: the one before stays", {
+      error: asError(error),
+    });
   }
 
   certifyFailed(error: unknown): void {

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "@sotto/clock";
-import { type CertificateProof, toSafeNumber } from "@sotto/protocol";
+import { type CertificateProof, toHex, toSafeNumber } from "@sotto/protocol";
 import type { ServiceCalls } from "./service-calls.ts";
 
 export interface ServerVoucherOptions {
@@ -14,14 +14,21 @@ const retryMs = 2000;
 const renewShare = 1 / 3;
 const renewPeriodMaxMs = 24 * 3600 * 1000;
 
+interface Vouched {
+  readonly spkiSha256: Uint8Array;
+  readonly proof: CertificateProof;
+}
+
 /**
  * The server identity's word that this edge's certificate key is the server's: asked for at the
- * start, and again before it expires.
+ * start, again before it expires, and for another key before its certificate is shown to anybody.
  */
 export class ServerVoucher implements Disposable {
   readonly #options: ServerVoucherOptions;
   #serverKey: Uint8Array | undefined;
-  #proof: CertificateProof | undefined;
+  #current: Vouched | undefined;
+  /** Connections whose handshake began with the certificate before still have to be greeted. */
+  #before: Vouched | undefined;
   #timer: Timer | undefined;
   #disposed = false;
 
@@ -34,7 +41,7 @@ export class ServerVoucher implements Disposable {
     const voucher = new ServerVoucher(options);
     for (;;) {
       try {
-        await voucher.#certify();
+        await voucher.vouchFor(options.spkiSha256);
         return voucher;
       } catch (error) {
         options.failed(error);
@@ -49,14 +56,33 @@ export class ServerVoucher implements Disposable {
     return this.#serverKey;
   }
 
-  get proof(): CertificateProof {
-    if (!this.#proof) throw new Error("nobody vouched yet");
-    return this.#proof;
+  /** The word for a key: the present one, or the one before. */
+  proofOf(spkiSha256: Uint8Array): CertificateProof {
+    const key = toHex(spkiSha256);
+    const vouched = [this.#current, this.#before].find(
+      (one) => one && toHex(one.spkiSha256) === key,
+    );
+    if (!vouched) throw new Error("nobody vouched for this certificate key");
+    return vouched.proof;
   }
 
-  /** True while the proof is valid by this machine's clock. */
+  /** True while the present proof is valid by this machine's clock. */
   get holds(): boolean {
-    return toSafeNumber(this.proof.notAfterMs) > this.#options.clock.now();
+    return toSafeNumber(this.#current?.proof.notAfterMs ?? 0n) > this.#options.clock.now();
+  }
+
+  /** Has the keyserver vouch for a key, which is the present one from then on. Rejects as the call does. */
+  async vouchFor(spkiSha256: Uint8Array): Promise<void> {
+    const { calls, clock } = this.#options;
+    const { serverKey, proof } = await calls.certify(spkiSha256);
+    if (!proof || serverKey.length !== 32) throw new Error("the keyserver vouched for nothing");
+    this.#serverKey = serverKey;
+    if (this.#current && toHex(this.#current.spkiSha256) !== toHex(spkiSha256))
+      this.#before = this.#current;
+    this.#current = { spkiSha256, proof };
+    const lifeMs = toSafeNumber(proof.notAfterMs) - toSafeNumber(proof.notBeforeMs);
+    const leftMs = toSafeNumber(proof.notAfterMs) - clock.now();
+    this.#renewAfter(Math.max(retryMs, leftMs - lifeMs * renewShare));
   }
 
   [Symbol.dispose](): void {
@@ -64,21 +90,12 @@ export class ServerVoucher implements Disposable {
     this.#timer?.cancel();
   }
 
-  async #certify(): Promise<void> {
-    const { calls, spkiSha256, clock } = this.#options;
-    const { serverKey, proof } = await calls.certify(spkiSha256);
-    if (!proof || serverKey.length !== 32) throw new Error("the keyserver vouched for nothing");
-    this.#serverKey = serverKey;
-    this.#proof = proof;
-    const lifeMs = toSafeNumber(proof.notAfterMs) - toSafeNumber(proof.notBeforeMs);
-    const leftMs = toSafeNumber(proof.notAfterMs) - clock.now();
-    this.#renewAfter(Math.max(retryMs, leftMs - lifeMs * renewShare));
-  }
-
   #renewAfter(delayMs: number): void {
+    this.#timer?.cancel();
     if (this.#disposed) return;
     this.#timer = this.#options.clock.after(Math.min(delayMs, renewPeriodMaxMs), () => {
-      this.#certify().catch((error: unknown) => {
+      const spkiSha256 = this.#current?.spkiSha256 ?? this.#options.spkiSha256;
+      this.vouchFor(spkiSha256).catch((error: unknown) => {
         this.#options.failed(error);
         this.#renewAfter(retryMs);
       });

@@ -106,7 +106,7 @@ export class Connection implements ConnectionPort, Flushable {
       encodeHello(0, {
         protocolVersion: 1,
         serverKey: voucher.serverKey,
-        certificateProof: voucher.proof,
+        certificateProof: voucher.proofOf(this.#arrival.spkiSha256),
         nonce: this.#session.nonce,
         timeMs: BigInt(Math.floor(clock.now())),
         directorySize: confirmation.directorySize,

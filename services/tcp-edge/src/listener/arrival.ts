@@ -6,18 +6,22 @@ import type { Clock, Timer } from "@sotto/clock";
  */
 export class Arrival {
   readonly address: string;
+  /** Of the certificate that its handshake shows. */
+  readonly spkiSha256: Uint8Array;
   readonly #deadline: Timer;
   readonly #release: () => void;
   #expired: () => void;
 
   constructor(options: {
     readonly address: string;
+    readonly spkiSha256: Uint8Array;
     readonly deadline: (expired: () => void) => Timer;
     readonly release: () => void;
     /** What to do at the deadline, until `whenExpired` says better. */
     readonly expired: () => void;
   }) {
     this.address = options.address;
+    this.spkiSha256 = options.spkiSha256;
     this.#release = options.release;
     this.#expired = options.expired;
     this.#deadline = options.deadline(() => this.#expired());

@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from "node:net";
+import { type BlockList, createServer, type Server, type Socket } from "node:net";
 import {
   createServer as createTlsServer,
   type TLSSocket,
@@ -9,6 +9,7 @@ import type { Wire } from "../connection/wire.ts";
 import { AddressLimits } from "./address-limits.ts";
 import { Arrival, loginDeadline } from "./arrival.ts";
 import { HttpSite } from "./http-site.ts";
+import { isProxy, proxyNetworks } from "./proxy-networks.ts";
 import { readProxyHeader } from "./proxy-peer.ts";
 import { TlsWire } from "./tls-wire.ts";
 import { WebSocketWire } from "./web-socket-wire.ts";
@@ -19,6 +20,11 @@ export interface TlsIdentity {
   readonly certificate: string;
 }
 
+/** The identity that connections are shown, and what the server's identity key vouched for. */
+export interface VouchedIdentity extends TlsIdentity {
+  readonly spkiSha256: Uint8Array;
+}
+
 /** Why a connection was refused before TLS. */
 export type Refusal = "full" | "address" | "draining";
 
@@ -27,8 +33,8 @@ export interface ListenerOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  readonly tls: TlsIdentity;
-  /** Addresses of proxies whose PROXY header is required and believed. */
+  readonly tls: VouchedIdentity;
+  /** Addresses and networks of proxies whose PROXY header is required and believed. */
   readonly proxies: readonly string[];
   readonly origins: readonly string[] | undefined;
   readonly loginTimeoutMs: number;
@@ -55,6 +61,8 @@ export class Listener implements AsyncDisposable {
   readonly #server: Server;
   readonly #tls: TlsServer;
   readonly #site: HttpSite;
+  readonly #proxies: BlockList;
+  #shown: VouchedIdentity;
   /** Connections in the handshake or in HTTPS, by what their TLS socket is recognised by. */
   readonly #arrivals = new Map<string, Arrival>();
   readonly #webSocketArrivals = new WeakMap<object, Arrival>();
@@ -62,6 +70,8 @@ export class Listener implements AsyncDisposable {
 
   private constructor(options: ListenerOptions) {
     this.#options = options;
+    this.#proxies = proxyNetworks(options.proxies);
+    this.#shown = options.tls;
     this.#limits = new AddressLimits({
       clock: options.clock,
       beforeLoginMax: options.beforeLoginPerAddressMax,
@@ -110,7 +120,8 @@ export class Listener implements AsyncDisposable {
   }
 
   /** Takes a new certificate for the connections that come from now on. */
-  renew(tls: TlsIdentity): void {
+  renew(tls: VouchedIdentity): void {
+    this.#shown = tls;
     this.#tls.setSecureContext({ key: tls.key, cert: tls.certificate, minVersion: "TLSv1.3" });
   }
 
@@ -127,7 +138,7 @@ export class Listener implements AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
-    const { clock, connectionsMax, loginTimeoutMs, proxies } = this.#options;
+    const { clock, connectionsMax, loginTimeoutMs } = this.#options;
     const peer = socket.remoteAddress;
     if (peer === undefined || this.#sockets.size >= connectionsMax) {
       socket.destroy();
@@ -138,7 +149,7 @@ export class Listener implements AsyncDisposable {
     socket.on("error", () => socket.destroy());
     socket.once("close", () => this.#sockets.delete(socket));
     const deadline = loginDeadline(clock, loginTimeoutMs);
-    if (!proxies.includes(withoutMapping(peer))) {
+    if (!isProxy(this.#proxies, withoutMapping(peer))) {
       this.#arrive(socket, peer, deadline);
       return;
     }
@@ -158,7 +169,13 @@ export class Listener implements AsyncDisposable {
       this.#options.refused("address");
       return;
     }
-    const arrival = new Arrival({ address, deadline, release, expired: () => socket.destroy() });
+    const arrival = new Arrival({
+      address,
+      spkiSha256: this.#shown.spkiSha256,
+      deadline,
+      release,
+      expired: () => socket.destroy(),
+    });
     const key = keyOf(socket);
     this.#arrivals.set(key, arrival);
     socket.once("close", () => {
