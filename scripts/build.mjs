@@ -1,7 +1,15 @@
 // Compiles the services and what they stand on into dist/, laid out as here, for the images: the
 // same folders and package files, with JavaScript where there was TypeScript.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,6 +48,7 @@ for (const folder of ["libs", "services", "infra"]) {
     const manifest = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));
     mkdirSync(to, { recursive: true });
     writeFileSync(join(to, "package.json"), `${JSON.stringify(asBuilt(manifest), null, 2)}\n`);
-    if (existsSync(join(from, "bin"))) cpSync(join(from, "bin"), join(to, "bin"), { recursive: true });
+    if (existsSync(join(from, "bin")))
+      cpSync(join(from, "bin"), join(to, "bin"), { recursive: true });
   }
 }

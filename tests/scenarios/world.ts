@@ -109,6 +109,13 @@ export class World implements AsyncDisposable {
     return joined;
   }
 
+  /** Somebody who comes by an invite, and is in no room yet. */
+  async arrive(name: string, invite: string): Promise<Joined> {
+    const store = new LastingStore();
+    await joinServer({ invite, name, store, transport: this.transport, suite: this.suite });
+    return await this.open(name, store);
+  }
+
   /** A client on a store that somebody joined with. */
   async open(
     name: string,

@@ -32,6 +32,7 @@ import type { Transport } from "./ports/transport.ts";
 import { PresenceView } from "./presence.ts";
 import { loadProfile, type Profile } from "./profile.ts";
 import { RoomDesk } from "./room-desk.ts";
+import { DisabledPeople } from "./rooms/disabled-people.ts";
 import { Outbox } from "./rooms/outbox.ts";
 import { Parts } from "./rooms/parts.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
@@ -174,11 +175,13 @@ export class SottoClient implements AsyncDisposable {
       directory,
       keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target }),
       parts: new Parts(clock),
+      disabled: new DisabledPeople(profile.serverKeySha256),
       sealCrypto: options.sealCrypto ?? webSealCrypto,
       clock,
       random,
       signal: stop.signal,
       online: (timeoutMs, signal) => session.ready(timeoutMs, signal),
+      refusal: () => session.refusal,
       notice: (room, text) => live.emit({ type: "notice", room, text }),
     };
     const rooms = await Rooms.open(context);
@@ -193,6 +196,11 @@ export class SottoClient implements AsyncDisposable {
   /** Resolves when the client is logged in. Rejects with NOT_REACHABLE or the reason of a refusal. */
   async online(timeoutMs: number = requestTimeoutMs, signal?: AbortSignal): Promise<void> {
     await this.#session.ready(timeoutMs, signal);
+  }
+
+  /** Why this device tries no more, where the server refused it for good. */
+  get refusal(): Error | undefined {
+    return this.#session.refusal;
   }
 
   /** Resolves when everything that the rooms held at login is in the history. */
@@ -283,8 +291,9 @@ export class SottoClient implements AsyncDisposable {
     this.#connection = connection;
     this.#ready = false;
     this.#presence.forget();
-    const { directory, keyPackages, store } = this.#context;
+    const { directory, keyPackages, store, disabled } = this.#context;
     await directory.sync(connection, toSafeNumber(login.directorySize));
+    await disabled.refresh(connection);
     if (!(await store.get("meta", "published"))) {
       await keyPackages.publishFirst(connection);
       await store.commit([{ table: "meta", key: "published", value: new Uint8Array([1]) }]);
@@ -323,6 +332,12 @@ export class SottoClient implements AsyncDisposable {
       case "directoryGrew":
         void this.#context.directory
           .sync(connection, toSafeNumber(body.value.size))
+          .catch(() => {});
+        return;
+      case "disabledChanged":
+        void this.#context.disabled
+          .refresh(connection)
+          .then(() => this.#rooms.wakeUpkeep())
           .catch(() => {});
         return;
       case "grantsChanged":

@@ -15,14 +15,19 @@ import { systemClock } from "@sotto/clock";
 import { DirectoryStoreError } from "@sotto/directory";
 import { openSqliteDirectory } from "@sotto/directory/sqlite";
 import { makeInvite, RecordError, type Signer, sha256 } from "@sotto/identity";
-import { type KeyserverService, loadServerIdentity, startKeyserver } from "@sotto/keyserver";
+import {
+  type KeyserverService,
+  loadServerIdentity,
+  serveOperator,
+  startKeyserver,
+} from "@sotto/keyserver";
 import { LogError } from "@sotto/log";
 import { openSegmentLog } from "@sotto/log/segment";
 import { startMedia } from "@sotto/media";
 import type { MediaLink } from "@sotto/media-link";
 import { createInProcessMediaLink } from "@sotto/media-link/in-process";
 import { startPresence } from "@sotto/presence";
-import { type PublicAddress, publicAddress } from "@sotto/settings";
+import { adminSocketPath, type PublicAddress, publicAddress } from "@sotto/settings";
 import { type Edge, startEdge } from "@sotto/tcp-edge";
 import type { Announced } from "./announcement.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
@@ -151,6 +156,15 @@ async function compose(
     }),
   );
   const reachable = publicAddress(options, edge.address.port);
+  owned.use(
+    await serveOperator({
+      operator: keyserver.operator,
+      path: options.adminSocket ?? adminSocketPath(data.path),
+      identityKey,
+      address: () => reachable,
+      logger: part("keyserver"),
+    }),
+  );
   return {
     announced: {
       listening: edge.address,

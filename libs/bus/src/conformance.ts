@@ -116,7 +116,9 @@ export function describeBus(
       await settle();
       release();
       await until(() => seen.length + dropped === 50);
-      expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => String(i)));
+      expect(seen.slice(0, 10)).toEqual(Array.from({ length: 10 }, (_, i) => String(i)));
+      expect(seen).toEqual(seen.toSorted((a, b) => Number(a) - Number(b)));
+      expect(seen.length).toBeLessThanOrEqual(11);
     });
 
     test("nothing is delivered after a subscription was disposed", async () => {

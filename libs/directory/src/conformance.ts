@@ -215,6 +215,24 @@ export function describeDirectoryStore(
       expect(await store.roomsOf(b)).toEqual([]);
     });
 
+    test("users are switched off and on again, and the first time counts", async () => {
+      const [a, b] = [hex("a"), hex("b")];
+      expect(await store.listDisabled()).toEqual([]);
+      expect(await store.setDisabled(b, 10)).toBe(true);
+      expect(await store.setDisabled(b, 20)).toBe(false);
+      expect(await store.setDisabled(a, 30)).toBe(true);
+      const again = await opened.reopen();
+      expect(await again.listDisabled()).toEqual(
+        [
+          { user: a, since: 30 },
+          { user: b, since: 10 },
+        ].sort((one, other) => (one.user < other.user ? -1 : 1)),
+      );
+      expect(await again.setDisabled(b, undefined)).toBe(true);
+      expect(await again.setDisabled(b, undefined)).toBe(false);
+      expect(await again.listDisabled()).toEqual([{ user: a, since: 30 }]);
+    });
+
     test("what was stored is there after the store was closed and opened", async () => {
       await store.putInvite(invite("i"));
       await store.append(record("a", 0, { claimName: "alice", redeemInvite: hex("i") }));

@@ -65,6 +65,12 @@ export interface StoredRoster {
   readonly users: readonly Hex[];
 }
 
+export interface StoredDisablement {
+  readonly user: Hex;
+  /** Wall time, ms. */
+  readonly since: number;
+}
+
 export class DirectoryStoreError extends Error {
   override readonly name = "DirectoryStoreError";
   /** FULL: no space, nothing was stored. CORRUPT: an operator must look. UNAVAILABLE: try later; whether it stands is unknown. */
@@ -102,6 +108,11 @@ export interface DirectoryStore extends AsyncDisposable {
   getRoster(room: Hex): Promise<StoredRoster | undefined>;
   deleteRoster(room: Hex): Promise<void>;
   roomsOf(user: Hex): Promise<readonly Hex[]>;
+
+  /** Switches a user off since `since`, or on where it is undefined. Answers whether that changed anything. */
+  setDisabled(user: Hex, since: number | undefined): Promise<boolean>;
+  /** Every user that is switched off. */
+  listDisabled(): Promise<readonly StoredDisablement[]>;
 
   /** Small named values of the service itself (markers, format version). At most 64 KiB each. */
   putMeta(name: string, value: Uint8Array): Promise<void>;

@@ -4,6 +4,7 @@ import {
   type DirectoryStore,
   DirectoryStoreError,
   type RecordAppend,
+  type StoredDisablement,
   type StoredInvite,
   type StoredRecord,
   type StoredRoster,
@@ -26,7 +27,7 @@ export interface RedisDirectoryOptions {
 
 const keyPackagesMax = 200;
 const readLimitMax = 1000;
-const formatVersion = 1;
+const formatVersion = 2;
 const oldestServer = [7, 2] as const;
 
 type Value = string | number | Buffer;
@@ -123,7 +124,7 @@ class RedisDirectory implements DirectoryStore {
         `the directory was written by a newer version (format ${found})`,
       );
     }
-    if (found === 0) await this.#write(["SET", key, formatVersion]);
+    if (found < formatVersion) await this.#write(["SET", key, formatVersion]);
   }
 
   async append(record: RecordAppend): Promise<AppendOutcome> {
@@ -238,6 +239,20 @@ class RedisDirectory implements DirectoryStore {
 
   async roomsOf(user: string): Promise<readonly string[]> {
     return (await this.#run(() => this.#reads.smembers(this.#key("rooms", user)))).sort();
+  }
+
+  async setDisabled(user: string, since: number | undefined): Promise<boolean> {
+    const key = this.#key("disabled");
+    const command: Command =
+      since === undefined ? ["HDEL", key, user] : ["HSETNX", key, user, since];
+    return Number(await this.#write(command)) === 1;
+  }
+
+  async listDisabled(): Promise<readonly StoredDisablement[]> {
+    const fields = await this.#run(() => this.#reads.hgetall(this.#key("disabled")));
+    return Object.entries(fields)
+      .map(([user, since]) => ({ user, since: Number(since) }))
+      .sort((one, other) => (one.user < other.user ? -1 : 1));
   }
 
   async putMeta(name: string, value: Uint8Array): Promise<void> {

@@ -2,6 +2,7 @@ import type {
   AppendOutcome,
   DirectoryStore,
   RecordAppend,
+  StoredDisablement,
   StoredInvite,
   StoredRecord,
   StoredRoster,
@@ -25,6 +26,8 @@ export interface SqliteCalls {
   getRoster(room: string): StoredRoster | undefined;
   deleteRoster(room: string): void;
   roomsOf(user: string): readonly string[];
+  setDisabled(user: string, since: number | undefined): boolean;
+  listDisabled(): readonly StoredDisablement[];
   putMeta(name: string, value: Uint8Array): void;
   getMeta(name: string): Uint8Array | undefined;
 }

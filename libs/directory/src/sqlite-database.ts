@@ -2,6 +2,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type {
   AppendOutcome,
   RecordAppend,
+  StoredDisablement,
   StoredInvite,
   StoredRecord,
   StoredRoster,
@@ -209,6 +210,17 @@ export class SqliteDatabase implements SqliteCalls {
   roomsOf(user: string): readonly string[] {
     const sql = "SELECT room FROM roster_users WHERE user = ? ORDER BY room";
     return this.#all<{ room: string }>(sql, user).map(({ room }) => room);
+  }
+
+  setDisabled(user: string, since: number | undefined): boolean {
+    if (since === undefined) return this.#run("DELETE FROM disabled WHERE user = ?", user) > 0;
+    return this.#run("INSERT OR IGNORE INTO disabled (user, since) VALUES (?, ?)", user, since) > 0;
+  }
+
+  listDisabled(): readonly StoredDisablement[] {
+    return this.#all<StoredDisablement>("SELECT user, since FROM disabled ORDER BY user").map(
+      ({ user, since }) => ({ user, since }),
+    );
   }
 
   putMeta(name: string, value: Uint8Array): void {

@@ -1,9 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /** Version of the tables, in `PRAGMA user_version`. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
-const tables = `
+/** What each version added to the one before: the first makes a new file. */
+const additions = [
+  `
   CREATE TABLE records (
     position INTEGER PRIMARY KEY,
     bytes BLOB NOT NULL
@@ -49,14 +51,21 @@ const tables = `
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
-`;
+`,
+  `
+  CREATE TABLE disabled (
+    user TEXT PRIMARY KEY,
+    since INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`,
+];
 
 /** Thrown where the file was written by a newer version. */
 export class NewerSchemaError extends Error {
   override readonly name = "NewerSchemaError";
 }
 
-/** Makes the tables in a new file; checks the version of an old one. */
+/** Makes the tables in a new file, and adds to an old one what its version lacks. */
 export function prepareSchema(db: DatabaseSync): void {
   const { user_version: found } = db.prepare("PRAGMA user_version").get() as {
     user_version: number;
@@ -64,5 +73,6 @@ export function prepareSchema(db: DatabaseSync): void {
   if (found > schemaVersion)
     throw new NewerSchemaError(`the directory was written by a newer version (format ${found})`);
   if (found === schemaVersion) return;
-  db.exec(`BEGIN IMMEDIATE; ${tables} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
+  const missing = additions.slice(found).join("");
+  db.exec(`BEGIN IMMEDIATE; ${missing} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -36,6 +36,19 @@ test("a file of a newer version is refused, and so is one that is damaged", asyn
   await writeFile(path, Buffer.alloc(8192, 0x41));
   await expect(openSqliteDirectory({ folder })).rejects.toMatchObject({ code: "CORRUPT" });
   await rm(folder, { recursive: true });
+});
+
+test("a file of the first version keeps all it holds, and takes what is new", async () => {
+  const folder = await newFolder();
+  const old = join(import.meta.dirname, "..", "test", "fixtures", "directory-v1.db");
+  await copyFile(old, join(folder, "directory.db"));
+  await using store = await openSqliteDirectory({ folder });
+  const texts = (await store.read(0, 10)).map(({ bytes }) => Buffer.from(bytes).toString());
+  expect(texts).toEqual(["first record", "second record"]);
+  expect(await store.roomsOf("aa".repeat(16))).toEqual(["dd".repeat(16)]);
+  expect(await store.getInvite("bb".repeat(32))).toMatchObject({ usesLeft: 2 });
+  expect(await store.listDisabled()).toEqual([]);
+  expect(await store.setDisabled("aa".repeat(16), 5)).toBe(true);
 });
 
 test("calls beyond the bound are refused, and those that were taken are answered", async () => {

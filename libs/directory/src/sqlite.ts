@@ -6,6 +6,7 @@ import {
   type DirectoryStore,
   DirectoryStoreError,
   type RecordAppend,
+  type StoredDisablement,
   type StoredInvite,
   type StoredRecord,
   type StoredRoster,
@@ -135,6 +136,14 @@ class SqliteDirectory implements DirectoryStore {
 
   roomsOf(user: string): Promise<readonly string[]> {
     return this.#call("roomsOf", user);
+  }
+
+  setDisabled(user: string, since: number | undefined): Promise<boolean> {
+    return this.#call("setDisabled", user, since);
+  }
+
+  listDisabled(): Promise<readonly StoredDisablement[]> {
+    return this.#call("listDisabled");
   }
 
   putMeta(name: string, value: Uint8Array): Promise<void> {

@@ -20,19 +20,21 @@ import { hasUser, isHiddenFrom, leaves, type Roster } from "./roster.ts";
 
 /**
  * Why an envelope cannot follow a roster, or `undefined` where it can: its place in the room, one kind of
- * change, and who may make it. Signature and directory are looked at elsewhere. Never throws.
+ * change, and who may make it. Signature, directory and the word that users are `disabled` are looked at
+ * elsewhere. Never throws.
  */
 export async function checkEnvelope(
   before: Roster | undefined,
   envelope: Envelope,
   roomDevicesMax: number = limits.roomDevicesMax,
+  disabled: ReadonlySet<UserId> = new Set(),
 ): Promise<SottoError | undefined> {
   try {
     const committer = committerOf(envelope);
     const parts = { committer, added: leaves(envelope.added), removed: leaves(envelope.removed) };
     checkForm(envelope, parts);
     if (envelope.kind === EnvelopeKind.CREATE) await checkCreate(before, envelope, parts);
-    else checkChange(before, envelope, parts, roomDevicesMax);
+    else checkChange(before, envelope, parts, { roomDevicesMax, disabled });
     return undefined;
   } catch (error) {
     return error instanceof SottoError ? error : bad("an identifier in it is malformed", error);
@@ -43,6 +45,12 @@ interface Parts {
   readonly committer: LeafName;
   readonly added: readonly LeafName[];
   readonly removed: readonly LeafName[];
+}
+
+interface Circumstances {
+  readonly roomDevicesMax: number;
+  /** Users whom any member may remove. */
+  readonly disabled: ReadonlySet<UserId>;
 }
 
 function forbidden(why: string): SottoError {
@@ -71,6 +79,8 @@ function checkForm(envelope: Envelope, { committer, added, removed }: Parts): vo
   }
   if ((kind === EnvelopeKind.REMOVE) !== removed.length > 0)
     throw bad("its removed devices do not fit its kind");
+  if (envelope.disabled.length > (kind === EnvelopeKind.REMOVE ? removed.length : 0))
+    throw bad("it tells of disabled users whom it does not remove");
   if (added.length > limits.addedDevicesMax)
     throw bad(`it adds more than ${limits.addedDevicesMax} devices`);
   if (kind === EnvelopeKind.UNSPECIFIED || EnvelopeKind[kind] === undefined)
@@ -147,9 +157,9 @@ function checkChange(
   before: Roster | undefined,
   envelope: Envelope,
   parts: Parts,
-  roomDevicesMax: number,
+  { roomDevicesMax, disabled }: Circumstances,
 ): void {
-  const { committer, added, removed } = parts;
+  const { committer, added } = parts;
   // A direct conversation's id can be guessed: for anybody else than the two it does not exist.
   if (!before || isHiddenFrom(before, committer.user))
     throw new SottoError(ErrorCode.UNKNOWN_ROOM, "no such room");
@@ -173,7 +183,7 @@ function checkChange(
   if (toSafeNumber(envelope.epoch) !== before.epoch + 1)
     throw bad(`the next epoch is ${before.epoch + 1}`);
   if (kind === EnvelopeKind.ADD) checkAdd(before, added, roomDevicesMax);
-  if (kind === EnvelopeKind.REMOVE) checkRemove(before, committer, removed);
+  if (kind === EnvelopeKind.REMOVE) checkRemove(before, parts, disabled);
   if (kind === EnvelopeKind.REJOIN) checkRoomLeft(before, added, roomDevicesMax);
   if (kind === EnvelopeKind.POLICY) checkPolicy(before, committer, readPolicy(envelope));
 }
@@ -202,13 +212,17 @@ function checkAdd(before: Roster, added: readonly LeafName[], roomDevicesMax: nu
   checkRoomLeft(before, added, roomDevicesMax);
 }
 
-function checkRemove(before: Roster, committer: LeafName, removed: readonly LeafName[]): void {
+function checkRemove(
+  before: Roster,
+  { committer, removed }: Parts,
+  disabled: ReadonlySet<UserId>,
+): void {
   if (removed.some(({ device, user }) => before.devices.get(device)?.user !== user)) {
     throw bad("it removes a device that is not in the room");
   }
   if (removed.some(({ device }) => device === committer.device))
     throw bad("a device cannot remove itself");
-  const own = removed.every(({ user }) => user === committer.user);
-  if (!own && !before.admins.includes(committer.user))
+  const owed = removed.every(({ user }) => user === committer.user || disabled.has(user));
+  if (!owed && !before.admins.includes(committer.user))
     throw forbidden("only an admin removes others");
 }

@@ -10,6 +10,12 @@ export {
   type DirectoryUser,
 } from "./directory.ts";
 export {
+  type Disablement,
+  openDisablement,
+  provenDisabled,
+  signDisablement,
+} from "./disablement.ts";
+export {
   type Ed25519KeyPair,
   generateEd25519,
   type Signer,

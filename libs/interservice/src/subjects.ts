@@ -11,6 +11,7 @@ export const subjects = {
   hintRoster: "hint.roster",
   hintDirectory: "hint.directory",
   hintGrants: "hint.grants",
+  hintDisabled: "hint.disabled",
   presenceLease: "presence.lease",
   presenceChange: "presence.change",
   presenceState: "presence.state",

@@ -20,6 +20,7 @@ const retries: Readonly<Record<ErrorCode, Retry>> = {
   [ErrorCode.DEVICE_REVOKED]: Retry.NEVER,
   [ErrorCode.FORBIDDEN]: Retry.NEVER,
   [ErrorCode.NOT_A_MEMBER]: Retry.NEVER,
+  [ErrorCode.ACCOUNT_DISABLED]: Retry.NEVER,
   [ErrorCode.INVITE_UNKNOWN]: Retry.NEVER,
   [ErrorCode.INVITE_EXPIRED]: Retry.NEVER,
   [ErrorCode.INVITE_USED]: Retry.NEVER,

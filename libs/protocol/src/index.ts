@@ -44,6 +44,7 @@ export {
   type CertificateInput,
   certificateInput,
   deviceCounterInput,
+  disablementInput,
   envelopeInput,
   grantInput,
   tlsBinding,

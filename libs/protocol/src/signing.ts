@@ -125,6 +125,18 @@ export function arrivalInput(input: ArrivalInput): Uint8Array<ArrayBuffer> {
   );
 }
 
+/** An account that the operator disabled. */
+export interface DisablementInput {
+  readonly user: Uint8Array;
+  /** Wall time of the server. */
+  readonly sinceMs: number;
+}
+
+/** What the server identity key signs when the operator disables an account. */
+export function disablementInput(input: DisablementInput): Uint8Array<ArrayBuffer> {
+  return signed("disabled", sized("user", input.user, 16), u64("sinceMs", input.sinceMs));
+}
+
 /** What a new device signs to accept the record that adds it: the payload's SHA-256. */
 export function deviceCounterInput(payloadSha256: Uint8Array): Uint8Array<ArrayBuffer> {
   return signed("device", sized("payloadSha256", payloadSha256, 32));

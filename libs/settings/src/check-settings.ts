@@ -32,10 +32,7 @@ const needed = names.filter(
 export function checkSettings(env: Environment, file?: string): SettingsReport {
   const problems: string[] = [];
   const path = file ?? (env[fileVariable] || undefined);
-  const unset = needed.map((name) => `${variables[name]} is missing`);
-  const loaded = load(env, path, (found) => {
-    problems.push(...found.filter((line) => !unset.some((begin) => line.startsWith(begin))));
-  });
+  const loaded = load(env, path, (found) => problems.push(...found));
   problems.push(...unknownNames(env), ...unreadable(env));
   const fromFile = new Set(path === undefined ? [] : namesIn(path, env));
   const report = names.map((name): SettingReport => {
@@ -61,17 +58,34 @@ export function descriptionOf(name: SettingName): string {
   return "description" in schema ? String(schema.description) : "";
 }
 
+/** Everything that is set and right; what some program needs and nobody gave is left out. */
 function load(
   env: Environment,
   file: string | undefined,
   wrong: (problems: readonly string[]) => void,
 ): Partial<Record<SettingName, unknown>> {
+  const missing = new Set(
+    problemsOf(names, env, file).flatMap((problem) =>
+      needed.filter((name) => problem.startsWith(`${variables[name]} is missing: `)),
+    ),
+  );
+  const given = names.filter((name) => !missing.has(name));
+  const problems = problemsOf(given, env, file);
+  wrong(problems);
+  return problems.length > 0 ? {} : pickSettings(given).load(env, file);
+}
+
+function problemsOf(
+  picked: readonly SettingName[],
+  env: Environment,
+  file: string | undefined,
+): readonly string[] {
   try {
-    return pickSettings(names).load(env, file);
+    pickSettings(picked).load(env, file);
+    return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    wrong(error.problems);
-    return {};
+    return error.problems;
   }
 }
 

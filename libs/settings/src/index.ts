@@ -1,3 +1,4 @@
+export { adminSocketPath } from "./admin-socket.ts";
 export {
   checkSettings,
   descriptionOf,

@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   DirectoryHintSchema,
+  DisabledHintSchema,
   GrantsHintSchema,
   RosterChangeSchema,
   subjects,
@@ -30,6 +31,13 @@ export function announceRoster({ bus, changes }: Keyserver, change: RosterChange
     users: change.users.map((user) => fromHex(user)),
   });
   bus.publish(subjects.hintRoster, toBinary(RosterChangeSchema, hint));
+}
+
+/** Tells edges and other replicas who is switched off now. */
+export async function announceDisabled({ bus, disabled }: Keyserver): Promise<void> {
+  const users = [...(await disabled.all()).keys()].map((user) => fromHex(user));
+  const hint = create(DisabledHintSchema, { users });
+  bus.publish(subjects.hintDisabled, toBinary(DisabledHintSchema, hint));
 }
 
 /** Tells that there are new grants for these rooms. */

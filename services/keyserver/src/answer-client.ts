@@ -35,6 +35,8 @@ export async function answerClient(server: Keyserver, call: ServiceCall): Promis
       return await listRooms(server, caller);
     case "getRoster":
       return await getRoster(server, body.value, caller);
+    case "listDisabled":
+      return { case: "disabledList", value: { disabled: await server.disabled.signed() } };
     case "commit":
       return await commit(server, body.value, caller);
     default:
@@ -56,5 +58,6 @@ async function principalOf(server: Keyserver, { caller }: ServiceCall): Promise<
     throw new SottoError(ErrorCode.UNKNOWN_DEVICE, "the directory does not hold that device");
   if (device.revokedAt !== undefined)
     throw new SottoError(ErrorCode.DEVICE_REVOKED, "that device is revoked");
+  await server.disabled.refuse(principal.user);
   return principal;
 }

@@ -67,6 +67,7 @@ export async function device(
     revoked: found.revokedAt !== undefined,
     directorySize: BigInt(directory.size),
     keyPackagesLeft: await server.store.countKeyPackages(id),
+    disabled: await server.disabled.has(found.user),
   };
 }
 
@@ -108,5 +109,6 @@ export async function confirm(
     })),
     directorySize: BigInt(directory.size),
     revokedDevices: revoked.map(({ id }) => fromHex(id)),
+    disabledUsers: [...(await server.disabled.all()).keys()].map((user) => fromHex(user)),
   };
 }

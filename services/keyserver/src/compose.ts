@@ -6,6 +6,7 @@ import { makeInvite, type Signer, sha256 } from "@sotto/identity";
 import { openJetStreamLog } from "@sotto/log/jetstream";
 import { natsOf, type PublicAddress, publicAddress } from "@sotto/settings";
 import type { KeyserverConfig } from "./config.ts";
+import { serveOperator } from "./operator/operator-socket.ts";
 import { loadServerIdentity } from "./server-identity.ts";
 import { type KeyserverService, startKeyserver } from "./start-keyserver.ts";
 
@@ -49,7 +50,13 @@ export async function composeKeyserver(
   const checks = { keyserver: () => keyserver.ready(), bus: () => bus.connected };
   const { adminHost: host, adminPort: port } = config;
   owned.use(await startAdmin({ host, port, metrics, checks, logger }));
-  await tellOwnerInvite(keyserver, identityKey, reachableAt(config), invited);
+  const address = reachableAt(config);
+  if (config.adminSocket) {
+    const { operator } = keyserver;
+    const path = config.adminSocket;
+    owned.use(await serveOperator({ operator, path, identityKey, address: () => address, logger }));
+  }
+  await tellOwnerInvite(keyserver, identityKey, address, invited);
   return {};
 }
 

@@ -52,6 +52,11 @@ export class KeyserverEvents {
     this.#commits.add(1);
   }
 
+  /** The operator switched an account off or on. */
+  accountSwitched(off: boolean): void {
+    this.#logger.info("the operator switched an account", { off });
+  }
+
   keyPackageClaimed(lastResort: boolean): void {
     this.#claimed.add(1, { kind: lastResort ? "last-resort" : "one-time" });
   }

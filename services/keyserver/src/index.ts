@@ -1,2 +1,3 @@
+export { serveOperator } from "./operator/operator-socket.ts";
 export { loadServerIdentity } from "./server-identity.ts";
 export { type KeyserverOptions, type KeyserverService, startKeyserver } from "./start-keyserver.ts";

@@ -30,6 +30,8 @@ export interface KeyserverLimits {
   readonly grantAnswerBytesMax: number;
   /** Grants are read from the store again after this time: another replica may have taken one whose hint was lost. */
   readonly grantsFreshMs: number;
+  /** Who is switched off is read from the store again after this time. */
+  readonly disabledFreshMs: number;
   /** A newcomer may wait for a member long after the invite expired: its grant is kept for so long. */
   readonly grantKeptAfterExpiryMs: number;
   /** How long a certificate of an edge is vouched for. */
@@ -55,6 +57,7 @@ export const keyserverLimits: KeyserverLimits = {
   grantRoomsMax: 64,
   grantAnswerBytesMax: 512 * 1024,
   grantsFreshMs: 2000,
+  disabledFreshMs: 1000,
   grantKeptAfterExpiryMs: 30 * 24 * hourMs,
   certificateValidMs: 7 * 24 * hourMs,
   certificateBackdatedMs: 24 * hourMs,

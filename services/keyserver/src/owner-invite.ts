@@ -21,6 +21,13 @@ export async function ownerInviteSecret(
   }
   const kept = await store.getMeta(metaName);
   if (kept?.length === 32) return kept;
+  const secret = await newOwnerInvite(store, nowMs);
+  await store.putMeta(metaName, secret);
+  return secret;
+}
+
+/** Keeps another invite that makes the owner, and answers its secret, which is kept nowhere. */
+export async function newOwnerInvite(store: DirectoryStore, nowMs: number): Promise<Uint8Array> {
   const secret = crypto.getRandomValues(new Uint8Array(32));
   const { serverToken } = await inviteKeys(secret);
   await store.putInvite({
@@ -31,7 +38,6 @@ export async function ownerInviteSecret(
     usesLeft: 1,
     grants: new Uint8Array(),
   });
-  await store.putMeta(metaName, secret);
   return secret;
 }
 

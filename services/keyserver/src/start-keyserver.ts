@@ -3,7 +3,7 @@ import type { Bus, BusSubscription } from "@sotto/bus";
 import type { Logger, Metrics } from "@sotto/chassis";
 import type { Clock } from "@sotto/clock";
 import type { DirectoryStore } from "@sotto/directory";
-import type { Signer } from "@sotto/identity";
+import { type Signer, sha256 } from "@sotto/identity";
 import {
   CertifyRequestSchema,
   CertifyResponseSchema,
@@ -28,10 +28,12 @@ import { CallBudget } from "./call-budget.ts";
 import { CallsInFlight } from "./calls-in-flight.ts";
 import type { Keyserver } from "./commands/command.ts";
 import { DirectoryState } from "./directory-state.ts";
+import { DisabledUsers } from "./disabled-users.ts";
 import { KeyserverEvents } from "./events.ts";
 import { hints, watchBus } from "./hints.ts";
 import { type KeyserverLimits, keyserverLimits } from "./keyserver-limits.ts";
 import { LastResorts } from "./last-resorts.ts";
+import { Operator } from "./operator/operator.ts";
 import { ownerInviteSecret } from "./owner-invite.ts";
 import { RecentChanges } from "./recent-changes.ts";
 import { RoomTurns } from "./room-turns.ts";
@@ -56,6 +58,8 @@ export interface KeyserverService extends AsyncDisposable {
   ready(): boolean;
   /** The secret of the owner's invite while the server has no owner. Rejects as the store does. */
   ownerInvite(): Promise<Uint8Array | undefined>;
+  /** What the one who operates the server may do. */
+  readonly operator: Operator;
 }
 
 /** Starts a keyserver. Several may share store, log and bus. Rejects as they do, or with `RecordError`. */
@@ -73,6 +77,7 @@ export async function startKeyserver(options: KeyserverOptions): Promise<Keyserv
   const parts = starting.move();
   return {
     ready: () => running && bus.connected,
+    operator: new Operator(server),
     async ownerInvite() {
       await server.state.catchUp();
       return await ownerInviteSecret(store, server.state.directory.size, clock.now());
@@ -104,6 +109,13 @@ async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
     changes: new RecentChanges(limits.changesKeptMax),
     grants: new StandingGrants(store, clock, limits),
     lastResorts: new LastResorts(store),
+    disabled: new DisabledUsers({
+      store,
+      clock,
+      identityKey: options.identityKey,
+      freshMs: limits.disabledFreshMs,
+    }),
+    serverKeySha256: await sha256(options.identityKey.publicKey),
     budgets: {
       invites: budget(limits.invitesPerHour),
       records: budget(limits.recordsPerHour),

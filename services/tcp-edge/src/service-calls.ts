@@ -87,6 +87,7 @@ export class ServiceCalls {
       user: parseUserId(answer.user),
       authKey: answer.authKey,
       revoked: answer.revoked,
+      disabled: answer.disabled,
       directorySize: answer.directorySize,
       keyPackagesLeft: answer.keyPackagesLeft,
     };

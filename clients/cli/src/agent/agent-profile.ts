@@ -20,6 +20,7 @@ export class AgentProfile implements AsyncDisposable {
 
   /** The client, connecting or connected. Rejects with NO_PROFILE where nobody joined here. */
   async client(): Promise<SottoClient> {
+    await this.#leaveRefused();
     this.#client ??= this.#open().catch((error) => {
       this.#client = undefined;
       throw error;
@@ -51,6 +52,15 @@ export class AgentProfile implements AsyncDisposable {
     await this.#watch?.[Symbol.asyncDispose]();
     const client = await this.#client?.catch(() => undefined);
     await client?.[Symbol.asyncDispose]();
+  }
+
+  /** A client that the server refused for good tries no more; a later command may fare better. */
+  async #leaveRefused(): Promise<void> {
+    const opened = this.#client;
+    const client = await opened?.catch(() => undefined);
+    if (!client?.refusal || this.#client !== opened || this.#listeners > 0) return;
+    this.#client = undefined;
+    await client[Symbol.asyncDispose]();
   }
 
   async #open(): Promise<SottoClient> {

@@ -75,6 +75,11 @@ export class Session implements AsyncDisposable {
     this.#running ??= this.#run();
   }
 
+  /** Why no more attempts are made. */
+  get refusal(): Error | undefined {
+    return this.#refused;
+  }
+
   /** The logged-in connection of now, if any. */
   get connection(): Connection | undefined {
     return this.#connection;
@@ -232,6 +237,7 @@ function isFinal(error: Error): boolean {
   if (!(error instanceof SottoError)) return false;
   return (
     error.code === ErrorCode.DEVICE_REVOKED ||
+    error.code === ErrorCode.ACCOUNT_DISABLED ||
     error.code === ErrorCode.UNKNOWN_DEVICE ||
     error.code === ErrorCode.BAD_SIGNATURE ||
     error.code === ErrorCode.UNSUPPORTED_VERSION

@@ -2,6 +2,7 @@ import type { Group } from "@sotto/mls";
 import { type DeviceId, EnvelopeKind, fromHex, limits, type UserId } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import type { Change } from "./committer.ts";
+import type { DisabledPeople } from "./disabled-people.ts";
 import type { LeafName } from "./envelopes.ts";
 import { judgeAt } from "./judge.ts";
 import type { RoomReplica } from "./room-replica.ts";
@@ -48,10 +49,11 @@ export async function addDevices(
   };
 }
 
-/** Removes all devices of a user, or the devices named. */
+/** Removes the devices of a group that are unwanted, with the server's word for those whom anybody may remove. */
 export function removeDevices(
   group: Group,
   unwanted: (member: LeafName) => boolean,
+  disabled?: DisabledPeople,
 ): Change | undefined {
   const removed = group
     .members()
@@ -61,6 +63,9 @@ export function removeDevices(
   return {
     kind: EnvelopeKind.REMOVE,
     removed,
+    disabled: [...new Set(removed.map(({ user }) => user))].flatMap(
+      (user) => disabled?.get(user)?.signed ?? [],
+    ),
     stage: (current) => current.stageRemove(removed.map(({ device }) => device)),
   };
 }

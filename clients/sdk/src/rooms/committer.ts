@@ -17,6 +17,7 @@ export interface Change {
   readonly added?: readonly LeafName[];
   readonly removed?: readonly LeafName[];
   readonly policy?: Uint8Array;
+  readonly disabled?: readonly Uint8Array[];
   stage(group: Group): Promise<PendingCommit>;
 }
 
@@ -89,6 +90,7 @@ export class Committer {
         kind: change.kind,
         ...(change.added ? { added: change.added } : {}),
         ...(change.removed ? { removed: change.removed } : {}),
+        ...(change.disabled ? { disabled: change.disabled } : {}),
         ...(change.policy ? { policy: change.policy } : {}),
         commit: await context.parts.describe(staged.commit),
         welcome: await context.parts.describe(staged.welcome),

@@ -22,6 +22,8 @@ export interface EnvelopeDraft {
   readonly tree: PartInit;
   readonly policy?: Uint8Array;
   readonly direct?: readonly UserId[];
+  /** The server's word for those whom anybody may remove. */
+  readonly disabled?: readonly Uint8Array[];
 }
 
 export interface LeafName {
@@ -54,6 +56,7 @@ export async function writeEnvelope(
     tree: draft.tree,
     policy: draft.policy ?? new Uint8Array(),
     direct: (draft.direct ?? []).map((user) => fromHex(user)),
+    disabled: [...(draft.disabled ?? [])],
     skipped: state.skipped.map(BigInt),
   });
   return await signEnvelope(toBinary(EnvelopeSchema, envelope), context.signKey);

@@ -4,6 +4,7 @@ import {
   directRoomId,
   foldRoster,
   openEnvelope,
+  provenDisabled,
   type Roster,
 } from "@sotto/identity";
 import { type Group, MlsError } from "@sotto/mls";
@@ -12,6 +13,7 @@ import {
   type Envelope,
   EnvelopeKind,
   type Leaf,
+  limits,
   parseDeviceId,
   parseUserId,
   RoomPolicySchema,
@@ -209,7 +211,12 @@ async function foldIn(step: Step, group: Group | undefined): Promise<void> {
   if (state.roster && state.roster.foldedTo >= sequence) return;
   const begins = envelope.kind === EnvelopeKind.CREATE;
   if (!state.roster && !begins) return;
-  const refusal = await checkEnvelope(begins ? undefined : state.roster, envelope);
+  const refusal = await checkEnvelope(
+    begins ? undefined : state.roster,
+    envelope,
+    limits.roomDevicesMax,
+    await provenDisabled(envelope, context.profile.serverKeySha256),
+  );
   if (refusal)
     context.notice(
       state.room,

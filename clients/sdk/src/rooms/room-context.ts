@@ -8,6 +8,7 @@ import type { History } from "../history/history.ts";
 import type { KeyPackages } from "../key-packages.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
 import type { Profile } from "../profile.ts";
+import type { DisabledPeople } from "./disabled-people.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Parts } from "./parts.ts";
 
@@ -24,6 +25,7 @@ export interface RoomContext {
   readonly directory: DirectoryReplica;
   readonly keyPackages: KeyPackages;
   readonly parts: Parts;
+  readonly disabled: DisabledPeople;
   readonly sealCrypto: SealCrypto;
   readonly clock: Clock;
   readonly random: () => number;
@@ -31,6 +33,8 @@ export interface RoomContext {
   readonly signal: AbortSignal;
   /** The logged-in connection, waited for. */
   online(timeoutMs: number, signal?: AbortSignal): Promise<Connection>;
+  /** Why the server will not have this device any more, where it said so. */
+  refusal(): Error | undefined;
   /** Something happened that a person may want to read about. Never content. */
   notice(room: string, text: string): void;
 }

@@ -115,6 +115,8 @@ export class Sender {
         await this.#window(connection);
       } catch (error) {
         if (context.signal.aborted) return;
+        const refusal = context.refusal();
+        if (refusal) return await this.#giveUp(refusal);
         if (!isConnectionLoss(error))
           context.notice(this.#room.room, `sending waits: ${describe(error)}`);
         await context.clock.sleep(retryWaitMs, context.signal).catch(() => {});
@@ -215,6 +217,11 @@ export class Sender {
     const entry = this.#room.context.outbox.find(this.#room.room, id);
     if (entry && !this.#attempted.has(id) && !this.#acknowledged.has(id)) await this.#strike(entry);
     this.#waiters.get(id)?.reject(reason);
+  }
+
+  /** The server will not have this device: what surely was not sent is taken back, and nobody waits any longer. */
+  async #giveUp(refusal: Error): Promise<void> {
+    for (const { id } of this.#unsent()) await this.#withdraw(id, refusal);
   }
 
   async #refuseAll(): Promise<void> {

@@ -1,4 +1,5 @@
 import { arrivedWith, openGrant } from "@sotto/identity";
+import type { Group } from "@sotto/mls";
 import { type DeviceId, fromHex, toHex, type UserId } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss } from "../errors.ts";
@@ -14,7 +15,7 @@ const patienceMs = 1500;
 
 /**
  * What a member device owes its room: let in who arrived with an invite that grants it, and further
- * devices of members; take out devices that were revoked. Any member device may do it; the one that
+ * devices of members; take out devices that were revoked, and people whom the operator switched off. Any member device may do it; the one that
  * invited does it at once, the others wait a little, and the log decides between them.
  */
 export class Upkeep {
@@ -71,15 +72,18 @@ export class Upkeep {
     const directory = replica.context.directory.directory;
     const own = replica.context.profile.user;
     const admin = replica.state.roster?.admins.includes(own) === true;
-    // Only an admin removes others; one's own devices anybody does.
-    const revoked = ({ user, device }: LeafName) =>
-      (admin || user === own) && directory.device(device)?.revokedAt !== undefined;
-    if (!replica.group || !removeDevices(replica.group, revoked)) return;
+    const { disabled } = replica.context;
+    // Only an admin removes others; one's own devices anybody does, and whom the operator switched off.
+    const owed = ({ user, device }: LeafName) =>
+      disabled.has(user) ||
+      ((admin || user === own) && directory.device(device)?.revokedAt !== undefined);
+    const change = (group: Group) => removeDevices(group, owed, disabled);
+    if (!replica.group || !change(replica.group)) return;
     await replica.context.clock.sleep(
       replica.context.random() * patienceMs,
       replica.context.signal,
     );
-    await committer.commit(async (group) => removeDevices(group, revoked));
+    await committer.commit(async (group) => change(group));
   }
 
   async #letIn(connection: Connection): Promise<void> {
@@ -120,6 +124,7 @@ export class Upkeep {
     for (const user of replica.state.roster?.direct ?? []) users.add(user);
     const devices: LeafName[] = [];
     for (const user of users) {
+      if (context.disabled.has(user)) continue;
       for (const device of directory.user(user)?.devices ?? []) {
         if (device.revokedAt === undefined && !present.has(device.id))
           devices.push({ user, device: device.id as DeviceId });

@@ -13,6 +13,7 @@ import {
 } from "@sotto/protocol";
 import type { CallBudget } from "../call-budget.ts";
 import type { DirectoryState } from "../directory-state.ts";
+import type { DisabledUsers } from "../disabled-users.ts";
 import type { KeyserverEvents } from "../events.ts";
 import type { KeyserverLimits } from "../keyserver-limits.ts";
 import type { LastResorts } from "../last-resorts.ts";
@@ -46,6 +47,9 @@ export interface Keyserver {
   readonly changes: RecentChanges;
   readonly grants: StandingGrants;
   readonly lastResorts: LastResorts;
+  readonly disabled: DisabledUsers;
+  /** SHA-256 of the server identity key. */
+  readonly serverKeySha256: Uint8Array;
   readonly budgets: Budgets;
   readonly events: KeyserverEvents;
   readonly limits: KeyserverLimits;

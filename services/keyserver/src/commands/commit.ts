@@ -3,6 +3,7 @@ import {
   foldRoster,
   leaves,
   openEnvelope,
+  provenDisabled,
   type Roster,
   sha256Hex,
 } from "@sotto/identity";
@@ -14,6 +15,7 @@ import {
   parseRoomId,
   type RoomId,
   SottoError,
+  type UserId,
 } from "@sotto/protocol";
 import { announceRoster } from "../announce.ts";
 import { topicOf } from "../rosters.ts";
@@ -35,7 +37,8 @@ export async function commit(
     const before = await server.rosters.get(room);
     // The same record again: its answer was lost on the way.
     if (before?.headHash === sha256) return await again(server, before);
-    const refusal = await checkEnvelope(before, envelope, server.limits.roomDevicesMax);
+    const disabled = await disabledIn(server, envelope);
+    const refusal = await checkEnvelope(before, envelope, server.limits.roomDevicesMax, disabled);
     if (refusal) throw refusal;
     const position = await append(server, room, request.envelope, sha256, before?.foldedTo ?? 0);
     await settle(server, foldRoster(before, envelope, position.sequence, sha256), envelope);
@@ -73,8 +76,17 @@ async function readEnvelope(
       );
     if (directory.device(device)?.revokedAt !== undefined)
       throw new SottoError(ErrorCode.DEVICE_REVOKED, "it adds a device that is revoked");
+    await server.disabled.refuse(user);
   }
   return envelope;
+}
+
+/** Users whom the envelope proves to be switched off, and who still are: an old word is good for nothing. */
+async function disabledIn(server: Keyserver, envelope: Envelope): Promise<ReadonlySet<UserId>> {
+  if (envelope.disabled.length === 0) return new Set();
+  const now = await server.disabled.all();
+  const proven = await provenDisabled(envelope, server.serverKeySha256);
+  return new Set([...proven].filter((user) => now.has(user)));
 }
 
 async function append(

@@ -48,7 +48,7 @@ export async function claimKeyPackages(
 ): Promise<Answer> {
   const packages = [];
   const without: Uint8Array[] = [];
-  for (const { id, user } of wanted(server, request)) {
+  for (const { id, user } of await wanted(server, request)) {
     const claimed = await claim(server, id, caller);
     if (!claimed) {
       without.push(fromHex(id));
@@ -73,7 +73,11 @@ async function claim(
   return bytes && { bytes, lastResort: true };
 }
 
-function wanted(server: Keyserver, request: RequestValue<"claimKeyPackages">): DirectoryDevice[] {
+/** Devices that stand: neither revoked nor of a user who is switched off. */
+async function wanted(
+  server: Keyserver,
+  request: RequestValue<"claimKeyPackages">,
+): Promise<DirectoryDevice[]> {
   const { directory } = server.state;
   const most = server.limits.claimedDevicesMax;
   const tooMany = new SottoError(
@@ -92,7 +96,10 @@ function wanted(server: Keyserver, request: RequestValue<"claimKeyPackages">): D
     if (!device) throw new SottoError(ErrorCode.UNKNOWN_DEVICE, "no such device");
     found.set(device.id, device);
   }
-  const standing = [...found.values()].filter(({ revokedAt }) => revokedAt === undefined);
+  const disabled = await server.disabled.all();
+  const standing = [...found.values()].filter(
+    ({ revokedAt, user }) => revokedAt === undefined && !disabled.has(user),
+  );
   if (standing.length > most) throw tooMany;
   return standing;
 }

@@ -1,5 +1,6 @@
+import type { StoredInvite } from "@sotto/directory";
 import { sha256Hex } from "@sotto/identity";
-import { ErrorCode, SottoError } from "@sotto/protocol";
+import { ErrorCode, SottoError, type UserId } from "@sotto/protocol";
 import { announceDirectory } from "../announce.ts";
 import { type AppendedRecord, refused } from "../directory-state.ts";
 import { forgetOwnerInvites, makesOwner } from "../owner-invite.ts";
@@ -34,13 +35,14 @@ async function append(
   const redeemInvite = await sha256Hex(serverToken);
   const invite = await store.getInvite(redeemInvite);
   const now = clock.now();
-  const refusal = !invite
-    ? refused("INVITE_UNKNOWN")
-    : invite.expiresAt !== 0 && invite.expiresAt < now
-      ? refused("INVITE_EXPIRED")
-      : invite.usesLeft <= 0
-        ? refused("INVITE_USED")
-        : undefined;
+  const refusal =
+    !invite || (await isVoid(server, invite))
+      ? refused("INVITE_UNKNOWN")
+      : invite.expiresAt !== 0 && invite.expiresAt < now
+        ? refused("INVITE_EXPIRED")
+        : invite.usesLeft <= 0
+          ? refused("INVITE_USED")
+          : undefined;
   if (invite && !refusal) {
     const expectEmpty = makesOwner(invite);
     return await state.append(record, {
@@ -54,4 +56,9 @@ async function append(
   const index = state.directory.indexOf(await sha256Hex(record));
   if (index === undefined) throw refusal;
   return { index, fresh: false };
+}
+
+/** An invite by somebody whom the operator switched off is as good as none. */
+async function isVoid({ disabled }: Keyserver, { createdBy }: StoredInvite): Promise<boolean> {
+  return (await disabled.all()).has(createdBy as UserId);
 }

@@ -3,6 +3,7 @@ import type { Bus, BusSubscription } from "@sotto/bus";
 import {
   type ConfirmResponse,
   DirectoryHintSchema,
+  DisabledHintSchema,
   GrantsHintSchema,
   RosterChangeSchema,
   type RosterChange as RosterHint,
@@ -37,6 +38,8 @@ export interface HintsOptions {
 export class Hints implements AsyncDisposable {
   readonly #options: HintsOptions;
   #directorySize = 0n;
+  /** Users who are switched off, as told last; undefined before anything was told. */
+  #disabled: string | undefined;
   #heard: BusSubscription[] = [];
 
   private constructor(options: HintsOptions) {
@@ -54,6 +57,9 @@ export class Hints implements AsyncDisposable {
         const hint = fromBinary(DirectoryHintSchema, data);
         hints.#directoryGrew(hint.size, hint.revokedDevices);
       }),
+      await bus.subscribe(subjects.hintDisabled, ({ data }) =>
+        hints.#disabledChanged(fromBinary(DisabledHintSchema, data).users),
+      ),
       await bus.subscribe(subjects.hintGrants, ({ data }) =>
         hints.#grantsChanged(fromBinary(GrantsHintSchema, data).rooms),
       ),
@@ -64,6 +70,7 @@ export class Hints implements AsyncDisposable {
   /** A confirmation came: what its hints may have failed to tell. Rejects where rosters cannot be loaded. */
   async confirmed(response: ConfirmResponse): Promise<void> {
     this.#directoryGrew(response.directorySize, response.revokedDevices);
+    this.#disabledChanged(response.disabledUsers);
     for (const change of response.changes) this.#rosterChanged(change);
     if (response.reset) await this.#options.rosters.reload();
   }
@@ -95,6 +102,22 @@ export class Hints implements AsyncDisposable {
     this.#directorySize = size;
     const frame = eventFrame({ case: "directoryGrew", value: { size } });
     for (const connection of this.#options.connections) connection.tell(frame);
+  }
+
+  #disabledChanged(users: readonly Uint8Array[]): void {
+    const { devices, connections } = this.#options;
+    const disabled = users.map((user) => parseUserId(user));
+    for (const user of disabled) {
+      for (const connection of [...devices.ofUser(user)])
+        connection.end(CloseCode.ACCOUNT_DISABLED, "the server's operator disabled this account");
+    }
+    const known = disabled.toSorted().join();
+    if (known === this.#disabled) return;
+    const first = this.#disabled === undefined;
+    this.#disabled = known;
+    if (first) return;
+    const frame = eventFrame({ case: "disabledChanged", value: {} });
+    for (const connection of connections) connection.tell(frame);
   }
 
   #grantsChanged(rooms: readonly Uint8Array[]): void {

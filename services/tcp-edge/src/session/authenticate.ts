@@ -69,6 +69,7 @@ export function verified(session: Session, facts: DeviceFacts, valid: boolean): 
   if (!claim) return [];
   if (!valid) return fail(session, claim.stream, "bad-signature", ErrorCode.BAD_SIGNATURE);
   if (facts.revoked) return fail(session, claim.stream, "revoked", ErrorCode.DEVICE_REVOKED);
+  if (facts.disabled) return fail(session, claim.stream, "disabled", ErrorCode.ACCOUNT_DISABLED);
   const { device, quiet } = claim;
   return [{ kind: "admit", facts, user: facts.user, device, quiet }];
 }
@@ -112,7 +113,10 @@ export function loginUnavailable(session: Session): Effect[] {
 }
 
 function fail(session: Session, stream: number, reason: LoginFailure, code: ErrorCode): Effect[] {
-  const message = "the login was refused";
+  const message =
+    code === ErrorCode.ACCOUNT_DISABLED
+      ? "the server's operator disabled this account"
+      : "the login was refused";
   return [
     { kind: "loginFailed", reason },
     ...refuse(session, stream, code, message),
@@ -122,6 +126,7 @@ function fail(session: Session, stream: number, reason: LoginFailure, code: Erro
 
 function closeCodeOf(code: ErrorCode): CloseCode {
   if (code === ErrorCode.DEVICE_REVOKED) return CloseCode.DEVICE_REVOKED;
+  if (code === ErrorCode.ACCOUNT_DISABLED) return CloseCode.ACCOUNT_DISABLED;
   if (code === ErrorCode.UNSUPPORTED_VERSION) return CloseCode.UNSUPPORTED;
   return CloseCode.AUTHENTICATION_FAILED;
 }

@@ -117,5 +117,6 @@ export type LoginFailure =
   | "unknown-device"
   | "bad-signature"
   | "revoked"
+  | "disabled"
   | "too-many-connections"
   | "unavailable";

@@ -26,6 +26,7 @@ const facts: DeviceFacts = {
   user: parseUserId("11".repeat(16)),
   authKey: new Uint8Array(32),
   revoked: false,
+  disabled: false,
   directorySize: 1n,
   keyPackagesLeft: 1,
 };

@@ -6,6 +6,8 @@ export interface DeviceFacts {
   readonly user: UserId;
   readonly authKey: Uint8Array;
   readonly revoked: boolean;
+  /** The operator switched the account off. */
+  readonly disabled: boolean;
   readonly directorySize: bigint;
   readonly keyPackagesLeft: number;
 }

@@ -85,6 +85,7 @@ function requestOfDevice(session: Session, stream: number, request: Request): re
     case "claimKeyPackages":
     case "listRooms":
     case "getRoster":
+    case "listDisabled":
       return forwardToKeyserver(stream, request);
     case "register":
     case "authenticate":

@@ -30,6 +30,7 @@ const facts: DeviceFacts = {
   user,
   authKey: new Uint8Array(32),
   revoked: false,
+  disabled: false,
   directorySize: 7n,
   keyPackagesLeft: 3,
 };

@@ -397,6 +397,12 @@ export declare type Request = Message<"sotto.v1.Request"> & {
      */
     value: DeleteObject;
     case: "deleteObject";
+  } | {
+    /**
+     * @generated from field: sotto.v1.ListDisabled list_disabled = 23;
+     */
+    value: ListDisabled;
+    case: "listDisabled";
   } | { case: undefined; value?: undefined };
 };
 
@@ -521,6 +527,12 @@ export declare type Response = Message<"sotto.v1.Response"> & {
      */
     value: RecordStored;
     case: "recordStored";
+  } | {
+    /**
+     * @generated from field: sotto.v1.DisabledList disabled_list = 19;
+     */
+    value: DisabledList;
+    case: "disabledList";
   } | { case: undefined; value?: undefined };
 };
 
@@ -713,6 +725,38 @@ export declare type GrantList = Message<"sotto.v1.GrantList"> & {
  * Use `create(GrantListSchema)` to create a new message.
  */
 export declare const GrantListSchema: GenMessage<GrantList>;
+
+/**
+ * The accounts that the operator switched off.
+ *
+ * @generated from message sotto.v1.ListDisabled
+ */
+export declare type ListDisabled = Message<"sotto.v1.ListDisabled"> & {
+};
+
+/**
+ * Describes the message sotto.v1.ListDisabled.
+ * Use `create(ListDisabledSchema)` to create a new message.
+ */
+export declare const ListDisabledSchema: GenMessage<ListDisabled>;
+
+/**
+ * @generated from message sotto.v1.DisabledList
+ */
+export declare type DisabledList = Message<"sotto.v1.DisabledList"> & {
+  /**
+   * A Disablement each.
+   *
+   * @generated from field: repeated bytes disabled = 1;
+   */
+  disabled: Uint8Array[];
+};
+
+/**
+ * Describes the message sotto.v1.DisabledList.
+ * Use `create(DisabledListSchema)` to create a new message.
+ */
+export declare const DisabledListSchema: GenMessage<DisabledList>;
 
 /**
  * @generated from message sotto.v1.PublishKeyPackages
@@ -1628,6 +1672,12 @@ export declare type Event = Message<"sotto.v1.Event"> & {
      */
     value: GrantsChanged;
     case: "grantsChanged";
+  } | {
+    /**
+     * @generated from field: sotto.v1.DisabledChanged disabled_changed = 10;
+     */
+    value: DisabledChanged;
+    case: "disabledChanged";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1636,6 +1686,20 @@ export declare type Event = Message<"sotto.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export declare const EventSchema: GenMessage<Event>;
+
+/**
+ * An account was switched off or on again: ListDisabled says which are off.
+ *
+ * @generated from message sotto.v1.DisabledChanged
+ */
+export declare type DisabledChanged = Message<"sotto.v1.DisabledChanged"> & {
+};
+
+/**
+ * Describes the message sotto.v1.DisabledChanged.
+ * Use `create(DisabledChangedSchema)` to create a new message.
+ */
+export declare const DisabledChangedSchema: GenMessage<DisabledChanged>;
 
 /**
  * @generated from message sotto.v1.PresenceChanged
@@ -2073,6 +2137,11 @@ export enum ErrorCode {
   NOT_A_MEMBER = 204,
 
   /**
+   * @generated from enum value: ERROR_CODE_ACCOUNT_DISABLED = 205;
+   */
+  ACCOUNT_DISABLED = 205,
+
+  /**
    * 3xx: accounts and records
    *
    * @generated from enum value: ERROR_CODE_INVITE_UNKNOWN = 300;
@@ -2296,6 +2365,11 @@ export enum CloseCode {
    * @generated from enum value: CLOSE_CODE_LOGIN_TIMEOUT = 2003;
    */
   LOGIN_TIMEOUT = 2003,
+
+  /**
+   * @generated from enum value: CLOSE_CODE_ACCOUNT_DISABLED = 2004;
+   */
+  ACCOUNT_DISABLED = 2004,
 
   /**
    * @generated from enum value: CLOSE_CODE_PROTOCOL_ERROR = 3000;

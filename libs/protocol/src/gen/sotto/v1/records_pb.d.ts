@@ -190,6 +190,13 @@ export declare type Envelope = Message<"sotto.v1.Envelope"> & {
    * @generated from field: repeated uint64 skipped = 17;
    */
   skipped: bigint[];
+
+  /**
+   * REMOVE: a Disablement of each user whom the operator switched off, which lets any member remove them.
+   *
+   * @generated from field: repeated bytes disabled = 18;
+   */
+  disabled: Uint8Array[];
 };
 
 /**
@@ -197,6 +204,40 @@ export declare type Envelope = Message<"sotto.v1.Envelope"> & {
  * Use `create(EnvelopeSchema)` to create a new message.
  */
 export declare const EnvelopeSchema: GenMessage<Envelope>;
+
+/**
+ * The operator switched an account off: it logs in nowhere, and any member may remove it from rooms.
+ * Ed25519 by the server identity key over "sotto-disabled-v1\0" || user || since_ms (8 bytes, big-endian).
+ *
+ * @generated from message sotto.v1.Disablement
+ */
+export declare type Disablement = Message<"sotto.v1.Disablement"> & {
+  /**
+   * @generated from field: bytes user = 1;
+   */
+  user: Uint8Array;
+
+  /**
+   * @generated from field: uint64 since_ms = 2;
+   */
+  sinceMs: bigint;
+
+  /**
+   * @generated from field: bytes server_key = 3;
+   */
+  serverKey: Uint8Array;
+
+  /**
+   * @generated from field: bytes signature = 4;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.Disablement.
+ * Use `create(DisablementSchema)` to create a new message.
+ */
+export declare const DisablementSchema: GenMessage<Disablement>;
 
 /**
  * Also the MLS group context extension, byte for byte.

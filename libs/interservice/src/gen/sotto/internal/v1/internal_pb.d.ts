@@ -153,6 +153,13 @@ export declare type DeviceResponse = Message<"sotto.internal.v1.DeviceResponse">
    * @generated from field: uint32 key_packages_left = 6;
    */
   keyPackagesLeft: number;
+
+  /**
+   * The operator switched the account off.
+   *
+   * @generated from field: bool disabled = 7;
+   */
+  disabled: boolean;
 };
 
 /**
@@ -297,6 +304,13 @@ export declare type ConfirmResponse = Message<"sotto.internal.v1.ConfirmResponse
    * @generated from field: repeated bytes revoked_devices = 6;
    */
   revokedDevices: Uint8Array[];
+
+  /**
+   * Every user that is switched off now.
+   *
+   * @generated from field: repeated bytes disabled_users = 7;
+   */
+  disabledUsers: Uint8Array[];
 };
 
 /**
@@ -357,6 +371,24 @@ export declare type DirectoryHint = Message<"sotto.internal.v1.DirectoryHint"> &
  * Use `create(DirectoryHintSchema)` to create a new message.
  */
 export declare const DirectoryHintSchema: GenMessage<DirectoryHint>;
+
+/**
+ * hint.disabled: every user that is switched off now.
+ *
+ * @generated from message sotto.internal.v1.DisabledHint
+ */
+export declare type DisabledHint = Message<"sotto.internal.v1.DisabledHint"> & {
+  /**
+   * @generated from field: repeated bytes users = 1;
+   */
+  users: Uint8Array[];
+};
+
+/**
+ * Describes the message sotto.internal.v1.DisabledHint.
+ * Use `create(DisabledHintSchema)` to create a new message.
+ */
+export declare const DisabledHintSchema: GenMessage<DisabledHint>;
 
 /**
  * hint.grants

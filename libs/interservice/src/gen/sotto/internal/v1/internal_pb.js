@@ -11,7 +11,7 @@ import { file_sotto_v1_client } from "@sotto/protocol/gen/sotto/v1/client_pb.js"
  * Describes the file sotto/internal/v1/internal.proto.
  */
 export const file_sotto_internal_v1_internal = /*@__PURE__*/
-  fileDesc("CiBzb3R0by9pbnRlcm5hbC92MS9pbnRlcm5hbC5wcm90bxIRc290dG8uaW50ZXJuYWwudjEiJgoGQ2FsbGVyEgwKBHVzZXIYASABKAwSDgoGZGV2aWNlGAIgASgMIlwKC1NlcnZpY2VDYWxsEikKBmNhbGxlchgBIAEoCzIZLnNvdHRvLmludGVybmFsLnYxLkNhbGxlchIiCgdyZXF1ZXN0GAIgASgLMhEuc290dG8udjEuUmVxdWVzdCIlCg5DZXJ0aWZ5UmVxdWVzdBITCgtzcGtpX3NoYTI1NhgBIAEoDCJQCg9DZXJ0aWZ5UmVzcG9uc2USEgoKc2VydmVyX2tleRgBIAEoDBIpCgVwcm9vZhgCIAEoCzIaLnNvdHRvLnYxLkNlcnRpZmljYXRlUHJvb2YiHwoNRGV2aWNlUmVxdWVzdBIOCgZkZXZpY2UYASABKAwigwEKDkRldmljZVJlc3BvbnNlEg0KBWtub3duGAEgASgIEgwKBHVzZXIYAiABKAwSEAoIYXV0aF9rZXkYAyABKAwSDwoHcmV2b2tlZBgEIAEoCBIWCg5kaXJlY3Rvcnlfc2l6ZRgFIAEoBBIZChFrZXlfcGFja2FnZXNfbGVmdBgGIAEoDSIcCgxSb29tc1JlcXVlc3QSDAoEdXNlchgBIAEoDCIyCg1Sb29tc1Jlc3BvbnNlEiEKB3Jvc3RlcnMYASADKAsyEC5zb3R0by52MS5Sb3N0ZXIiHQoNUm9zdGVyUmVxdWVzdBIMCgRyb29tGAEgASgMIjIKDlJvc3RlclJlc3BvbnNlEiAKBnJvc3RlchgBIAEoCzIQLnNvdHRvLnYxLlJvc3RlciJNCg5Db25maXJtUmVxdWVzdBITCgtpbmNhcm5hdGlvbhgBIAEoDBIOCgZjdXJzb3IYAiABKAQSFgoOZGlyZWN0b3J5X3NpemUYAyABKAQiqAEKD0NvbmZpcm1SZXNwb25zZRITCgtpbmNhcm5hdGlvbhgBIAEoDBIOCgZjdXJzb3IYAiABKAQSDQoFcmVzZXQYAyABKAgSMAoHY2hhbmdlcxgEIAMoCzIfLnNvdHRvLmludGVybmFsLnYxLlJvc3RlckNoYW5nZRIWCg5kaXJlY3Rvcnlfc2l6ZRgFIAEoBBIXCg9yZXZva2VkX2RldmljZXMYBiADKAwiPgoMUm9zdGVyQ2hhbmdlEgwKBHJvb20YASABKAwSEQoJaGFuZHNoYWtlGAIgASgEEg0KBXVzZXJzGAMgAygMIjYKDURpcmVjdG9yeUhpbnQSDAoEc2l6ZRgBIAEoBBIXCg9yZXZva2VkX2RldmljZXMYAiADKAwiGwoKR3JhbnRzSGludBINCgVyb29tcxgBIAMoDCKFAQoNUHJlc2VuY2VMZWFzZRIMCgRlZGdlGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgMEg8KB3ZlcnNpb24YAyABKAQSMQoHZW50cmllcxgEIAMoCzIgLnNvdHRvLmludGVybmFsLnYxLlByZXNlbmNlRW50cnkSDQoFZW5kZWQYBSABKAgiRQoNUHJlc2VuY2VFbnRyeRIMCgR1c2VyGAEgASgMEiYKBXN0YXRlGAIgASgOMhcuc290dG8udjEuUHJlc2VuY2VTdGF0ZSJ1Cg5QcmVzZW5jZUNoYW5nZRIMCgRlZGdlGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgMEg8KB3ZlcnNpb24YAyABKAQSLwoFZW50cnkYBCABKAsyIC5zb3R0by5pbnRlcm5hbC52MS5QcmVzZW5jZUVudHJ5IkcKFFByZXNlbmNlU3RhdGVDaGFuZ2VkEi8KBWVudHJ5GAEgASgLMiAuc290dG8uaW50ZXJuYWwudjEuUHJlc2VuY2VFbnRyeSIsCg9QcmVzZW5jZVJlcGxpY2ESCgoCaWQYASABKAkSDQoFcmVhZHkYAiABKAgiKAoXUHJlc2VuY2VTbmFwc2hvdFJlcXVlc3QSDQoFdXNlcnMYASADKAwiXAoYUHJlc2VuY2VTbmFwc2hvdFJlc3BvbnNlEjEKB2VudHJpZXMYASADKAsyIC5zb3R0by5pbnRlcm5hbC52MS5QcmVzZW5jZUVudHJ5Eg0KBXJlYWR5GAIgASgIIl8KDVNpZ25hbE1lc3NhZ2USDAoEcm9vbRgBIAEoDBIMCgR1c2VyGAIgASgMEg4KBmRldmljZRgDIAEoDBIiCgRraW5kGAQgASgOMhQuc290dG8udjEuU2lnbmFsS2luZGIGcHJvdG8z", [file_sotto_v1_client]);
+  fileDesc("CiBzb3R0by9pbnRlcm5hbC92MS9pbnRlcm5hbC5wcm90bxIRc290dG8uaW50ZXJuYWwudjEiJgoGQ2FsbGVyEgwKBHVzZXIYASABKAwSDgoGZGV2aWNlGAIgASgMIlwKC1NlcnZpY2VDYWxsEikKBmNhbGxlchgBIAEoCzIZLnNvdHRvLmludGVybmFsLnYxLkNhbGxlchIiCgdyZXF1ZXN0GAIgASgLMhEuc290dG8udjEuUmVxdWVzdCIlCg5DZXJ0aWZ5UmVxdWVzdBITCgtzcGtpX3NoYTI1NhgBIAEoDCJQCg9DZXJ0aWZ5UmVzcG9uc2USEgoKc2VydmVyX2tleRgBIAEoDBIpCgVwcm9vZhgCIAEoCzIaLnNvdHRvLnYxLkNlcnRpZmljYXRlUHJvb2YiHwoNRGV2aWNlUmVxdWVzdBIOCgZkZXZpY2UYASABKAwilQEKDkRldmljZVJlc3BvbnNlEg0KBWtub3duGAEgASgIEgwKBHVzZXIYAiABKAwSEAoIYXV0aF9rZXkYAyABKAwSDwoHcmV2b2tlZBgEIAEoCBIWCg5kaXJlY3Rvcnlfc2l6ZRgFIAEoBBIZChFrZXlfcGFja2FnZXNfbGVmdBgGIAEoDRIQCghkaXNhYmxlZBgHIAEoCCIcCgxSb29tc1JlcXVlc3QSDAoEdXNlchgBIAEoDCIyCg1Sb29tc1Jlc3BvbnNlEiEKB3Jvc3RlcnMYASADKAsyEC5zb3R0by52MS5Sb3N0ZXIiHQoNUm9zdGVyUmVxdWVzdBIMCgRyb29tGAEgASgMIjIKDlJvc3RlclJlc3BvbnNlEiAKBnJvc3RlchgBIAEoCzIQLnNvdHRvLnYxLlJvc3RlciJNCg5Db25maXJtUmVxdWVzdBITCgtpbmNhcm5hdGlvbhgBIAEoDBIOCgZjdXJzb3IYAiABKAQSFgoOZGlyZWN0b3J5X3NpemUYAyABKAQiwAEKD0NvbmZpcm1SZXNwb25zZRITCgtpbmNhcm5hdGlvbhgBIAEoDBIOCgZjdXJzb3IYAiABKAQSDQoFcmVzZXQYAyABKAgSMAoHY2hhbmdlcxgEIAMoCzIfLnNvdHRvLmludGVybmFsLnYxLlJvc3RlckNoYW5nZRIWCg5kaXJlY3Rvcnlfc2l6ZRgFIAEoBBIXCg9yZXZva2VkX2RldmljZXMYBiADKAwSFgoOZGlzYWJsZWRfdXNlcnMYByADKAwiPgoMUm9zdGVyQ2hhbmdlEgwKBHJvb20YASABKAwSEQoJaGFuZHNoYWtlGAIgASgEEg0KBXVzZXJzGAMgAygMIjYKDURpcmVjdG9yeUhpbnQSDAoEc2l6ZRgBIAEoBBIXCg9yZXZva2VkX2RldmljZXMYAiADKAwiHQoMRGlzYWJsZWRIaW50Eg0KBXVzZXJzGAEgAygMIhsKCkdyYW50c0hpbnQSDQoFcm9vbXMYASADKAwihQEKDVByZXNlbmNlTGVhc2USDAoEZWRnZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDBIPCgd2ZXJzaW9uGAMgASgEEjEKB2VudHJpZXMYBCADKAsyIC5zb3R0by5pbnRlcm5hbC52MS5QcmVzZW5jZUVudHJ5Eg0KBWVuZGVkGAUgASgIIkUKDVByZXNlbmNlRW50cnkSDAoEdXNlchgBIAEoDBImCgVzdGF0ZRgCIAEoDjIXLnNvdHRvLnYxLlByZXNlbmNlU3RhdGUidQoOUHJlc2VuY2VDaGFuZ2USDAoEZWRnZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDBIPCgd2ZXJzaW9uGAMgASgEEi8KBWVudHJ5GAQgASgLMiAuc290dG8uaW50ZXJuYWwudjEuUHJlc2VuY2VFbnRyeSJHChRQcmVzZW5jZVN0YXRlQ2hhbmdlZBIvCgVlbnRyeRgBIAEoCzIgLnNvdHRvLmludGVybmFsLnYxLlByZXNlbmNlRW50cnkiLAoPUHJlc2VuY2VSZXBsaWNhEgoKAmlkGAEgASgJEg0KBXJlYWR5GAIgASgIIigKF1ByZXNlbmNlU25hcHNob3RSZXF1ZXN0Eg0KBXVzZXJzGAEgAygMIlwKGFByZXNlbmNlU25hcHNob3RSZXNwb25zZRIxCgdlbnRyaWVzGAEgAygLMiAuc290dG8uaW50ZXJuYWwudjEuUHJlc2VuY2VFbnRyeRINCgVyZWFkeRgCIAEoCCJfCg1TaWduYWxNZXNzYWdlEgwKBHJvb20YASABKAwSDAoEdXNlchgCIAEoDBIOCgZkZXZpY2UYAyABKAwSIgoEa2luZBgEIAEoDjIULnNvdHRvLnYxLlNpZ25hbEtpbmRiBnByb3RvMw", [file_sotto_v1_client]);
 
 /**
  * Describes the message sotto.internal.v1.Caller.
@@ -112,65 +112,72 @@ export const DirectoryHintSchema = /*@__PURE__*/
   messageDesc(file_sotto_internal_v1_internal, 13);
 
 /**
+ * Describes the message sotto.internal.v1.DisabledHint.
+ * Use `create(DisabledHintSchema)` to create a new message.
+ */
+export const DisabledHintSchema = /*@__PURE__*/
+  messageDesc(file_sotto_internal_v1_internal, 14);
+
+/**
  * Describes the message sotto.internal.v1.GrantsHint.
  * Use `create(GrantsHintSchema)` to create a new message.
  */
 export const GrantsHintSchema = /*@__PURE__*/
-  messageDesc(file_sotto_internal_v1_internal, 14);
+  messageDesc(file_sotto_internal_v1_internal, 15);
 
 /**
  * Describes the message sotto.internal.v1.PresenceLease.
  * Use `create(PresenceLeaseSchema)` to create a new message.
  */
 export const PresenceLeaseSchema = /*@__PURE__*/
-  messageDesc(file_sotto_internal_v1_internal, 15);
+  messageDesc(file_sotto_internal_v1_internal, 16);
 
 /**
  * Describes the message sotto.internal.v1.PresenceEntry.
  * Use `create(PresenceEntrySchema)` to create a new message.
  */
 export const PresenceEntrySchema = /*@__PURE__*/
-  messageDesc(file_sotto_internal_v1_internal, 16);
+  messageDesc(file_sotto_internal_v1_internal, 17);
 
 /**
  * Describes the message sotto.internal.v1.PresenceChange.
  * Use `create(PresenceChangeSchema)` to create a new message.
  */
 export const PresenceChangeSchema = /*@__PURE__*/
-  messageDesc(file_sotto_internal_v1_internal, 17);
+  messageDesc(file_sotto_internal_v1_internal, 18);
 
 /**
  * Describes the message sotto.internal.v1.PresenceStateChanged.
  * Use `create(PresenceStateChangedSchema)` to create a new message.
  */
 export const PresenceStateChangedSchema = /*@__PURE__*/
-  messageDesc(file_sotto_internal_v1_internal, 18);
+  messageDesc(file_sotto_internal_v1_internal, 19);
 
 /**
  * Describes the message sotto.internal.v1.PresenceReplica.
  * Use `create(PresenceReplicaSchema)` to create a new message.
  */
 export const PresenceReplicaSchema = /*@__PURE__*/
-  messageDesc(file_sotto_internal_v1_internal, 19);
+  messageDesc(file_sotto_internal_v1_internal, 20);
 
 /**
  * Describes the message sotto.internal.v1.PresenceSnapshotRequest.
  * Use `create(PresenceSnapshotRequestSchema)` to create a new message.
  */
 export const PresenceSnapshotRequestSchema = /*@__PURE__*/
-  messageDesc(file_sotto_internal_v1_internal, 20);
+  messageDesc(file_sotto_internal_v1_internal, 21);
 
 /**
  * Describes the message sotto.internal.v1.PresenceSnapshotResponse.
  * Use `create(PresenceSnapshotResponseSchema)` to create a new message.
  */
 export const PresenceSnapshotResponseSchema = /*@__PURE__*/
-  messageDesc(file_sotto_internal_v1_internal, 21);
+  messageDesc(file_sotto_internal_v1_internal, 22);
 
 /**
  * Describes the message sotto.internal.v1.SignalMessage.
  * Use `create(SignalMessageSchema)` to create a new message.
  */
 export const SignalMessageSchema = /*@__PURE__*/
-  messageDesc(file_sotto_internal_v1_internal, 22);
+  messageDesc(file_sotto_internal_v1_internal, 23);
 

@@ -30,15 +30,19 @@ export async function giveSecrets(folder: string): Promise<SecretsReport> {
   };
   try {
     const nats = new Map<string, string>();
-    for (const user of Object.keys(natsPermissions))
-      nats.set(user, await secret(natsSecret(user)));
+    for (const user of Object.keys(natsPermissions)) nats.set(user, await secret(natsSecret(user)));
     const redis = await secret(redisSecret);
     const media = await secret(mediaSecret);
     for (const [user, password] of nats) await give(folder, user, "nats-password", password);
     await give(folder, "keyserver", "redis-password", redis);
     await give(folder, "media", "media-token", media);
     await give(folder, "tcp-edge", "media-token", media);
-    await give(folder, "nats", "accounts.conf", natsAccounts((user) => nats.get(user) ?? ""));
+    await give(
+      folder,
+      "nats",
+      "accounts.conf",
+      natsAccounts((user) => nats.get(user) ?? ""),
+    );
     await give(folder, "redis", "users.acl", redisUsers(redis));
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
