@@ -1,4 +1,4 @@
-import { SottoError } from "@sotto/protocol";
+import { ErrorCode, Retry, SottoError } from "@sotto/protocol";
 
 /** What can go wrong on this side of the connection. */
 export type SottoClientErrorCode =
@@ -44,6 +44,13 @@ export class SottoClientError extends Error {
 /** True where the same call may go through after a reconnect. */
 export function isConnectionLoss(error: unknown): boolean {
   return error instanceof SottoClientError && error.code === "NOT_REACHABLE";
+}
+
+/** True where the same call may go through a little later, by itself: a loss, or a part of the server that is away. */
+export function mayPass(error: unknown): boolean {
+  if (isConnectionLoss(error)) return true;
+  if (!(error instanceof SottoError)) return false;
+  return error.retry !== Retry.NEVER && error.code !== ErrorCode.STORAGE_FULL;
 }
 
 /** The server's error, where `error` is one. */

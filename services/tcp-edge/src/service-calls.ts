@@ -6,7 +6,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import type { Bus } from "@sotto/bus";
+import { type Bus, BusError } from "@sotto/bus";
 import type { Roster } from "@sotto/identity";
 import { rosterFromMessage } from "@sotto/identity";
 import {
@@ -41,10 +41,13 @@ import {
 import type { DeviceFacts } from "./session/input.ts";
 import type { Principal } from "./session/session.ts";
 
-/** A call that finds nobody answers after this long, so that a client hears of it before it gives up. */
-const callTimeoutMs = 5000;
+/**
+ * How long each attempt at a call may take, ms. A replica that stands still may get it: the next attempt probably
+ * reaches another. Every call may be made again: who asks twice is answered as once.
+ */
+const callAttemptsMs = [2000, 3000] as const;
 /** A commit waits for a power-safe append, an upload's creation for the disk. */
-const commandTimeoutMs = 15_000;
+const commandAttemptsMs = [4000, 5000, 6000] as const;
 
 /** What an edge asks of the other services. Every call rejects with `BusError` where nobody answers. */
 export class ServiceCalls {
@@ -68,7 +71,7 @@ export class ServiceCalls {
   /** What the service answers to a client's request. */
   async command(service: "keyserver" | "media", call: Uint8Array): Promise<Response> {
     const subject = service === "keyserver" ? subjects.keyserverCommand : subjects.mediaCommand;
-    const answer = await this.#bus.request(subject, call, { timeoutMs: commandTimeoutMs });
+    const answer = await this.#ask(subject, call, commandAttemptsMs);
     return fromBinary(ResponseSchema, answer);
   }
 
@@ -154,7 +157,23 @@ export class ServiceCalls {
     body: MessageInitShape<Question>,
   ): Promise<MessageShape<Answer>> {
     const bytes = toBinary(question, create(question, body));
-    const answered = await this.#bus.request(subject, bytes, { timeoutMs: callTimeoutMs });
-    return fromBinary(answer, answered);
+    return fromBinary(answer, await this.#ask(subject, bytes, callAttemptsMs));
+  }
+
+  async #ask(
+    subject: string,
+    bytes: Uint8Array,
+    attemptsMs: readonly number[],
+  ): Promise<Uint8Array> {
+    let late: unknown;
+    for (const timeoutMs of attemptsMs) {
+      try {
+        return await this.#bus.request(subject, bytes, { timeoutMs });
+      } catch (error) {
+        if (!(error instanceof BusError && error.code === "TIMEOUT")) throw error;
+        late = error;
+      }
+    }
+    throw late;
   }
 }

@@ -1,8 +1,8 @@
 const firstMs = 200;
-const maxMs = 30_000;
+const maxMs = 5_000;
 
 /**
- * Waits between attempts to connect: doubled each time up to half a minute, and spread over the whole
+ * Waits between attempts to connect: doubled each time up to five seconds, and spread over the whole
  * span, so that a thousand clients of a server that restarts do not come back in one instant.
  */
 export class Backoff {

@@ -1,13 +1,15 @@
 import { fromHex, type ObjectId, parseObjectId, type RoomId, toSafeNumber } from "@sotto/protocol";
 import type { MediaManifest } from "@sotto/protocol/content";
 import { decodeHashList, Opener, SealedMediaError } from "@sotto/sealed-media";
-import { isConnectionLoss, SottoClientError } from "../errors.ts";
+import { mayPass, SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import { sealContext } from "./seal-context.ts";
 
 const connectTimeoutMs = 30_000;
-/** A read goes on after a lost connection this many times without having got a byte in between. */
-const resumesMax = 5;
+/** A read goes on after a loss this many times without having got a byte in between, after longer and longer waits. */
+const resumesMax = 8;
+const resumeWaitMs = 250;
+const resumeWaitMaxMs = 4000;
 
 export type ReadMedia = (
   start: number,
@@ -67,7 +69,7 @@ async function hashesOf(
   return whole;
 }
 
-/** Sealed bytes from the server, begun again after a lost connection where they stopped. */
+/** Sealed bytes from the server, begun again where they stopped after a lost connection or a part of the server. */
 async function* fetchSealed(
   context: RoomContext,
   room: RoomId,
@@ -97,7 +99,8 @@ async function* fetchSealed(
       }
       return;
     } catch (error) {
-      if (!isConnectionLoss(error) || resumes >= resumesMax) throw error;
+      if (!mayPass(error) || resumes >= resumesMax) throw error;
+      await context.clock.sleep(Math.min(resumeWaitMaxMs, resumeWaitMs * 2 ** resumes), signal);
     }
   }
 }

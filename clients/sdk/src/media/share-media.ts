@@ -4,7 +4,7 @@ import { type MediaManifest, MediaManifestSchema } from "@sotto/protocol/content
 import { encodeHashList, Sealer, saltBytes, sealedLength } from "@sotto/sealed-media";
 import { randomBytes, textOf, utf8 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
-import { isConnectionLoss, SottoClientError } from "../errors.ts";
+import { mayPass, SottoClientError } from "../errors.ts";
 import type { Room } from "../rooms/room.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import type { MediaSource } from "./media-source.ts";
@@ -34,6 +34,8 @@ interface Upload {
 
 const connectTimeoutMs = 30_000;
 const attemptsMax = 10;
+const retryWaitMs = 100;
+const retryWaitMaxMs = 4000;
 /** A hash list above this size is an object of its own: a message would not hold it. */
 const inlineHashesBytesMax = 48 * 1024;
 /** Pieces on their way at the same time. */
@@ -89,7 +91,7 @@ async function remembered(context: RoomContext, name: string): Promise<Upload> {
   return upload;
 }
 
-/** Uploads until every piece is durable, going on after lost connections. */
+/** Uploads until every piece is durable, going on after lost connections and parts of the server that were away. */
 async function uploadSealed(
   context: RoomContext,
   room: Room,
@@ -102,8 +104,12 @@ async function uploadSealed(
       const connection = await context.online(connectTimeoutMs, options.signal);
       return await uploadOnce(context, connection, room, upload, source, options);
     } catch (error) {
-      if (!isConnectionLoss(error) || attempt >= attemptsMax) throw error;
+      if (!mayPass(error) || attempt >= attemptsMax) throw error;
       options.signal?.throwIfAborted();
+      await context.clock.sleep(
+        Math.min(retryWaitMaxMs, retryWaitMs * 2 ** attempt),
+        context.signal,
+      );
     }
   }
 }

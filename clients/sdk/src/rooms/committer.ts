@@ -2,7 +2,7 @@ import type { Group, PendingCommit } from "@sotto/mls";
 import { type EnvelopeKind, ErrorCode, fromHex, toHex, toSafeNumber } from "@sotto/protocol";
 import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
-import { isConnectionLoss, SottoClientError, serverError } from "../errors.ts";
+import { mayPass, SottoClientError, serverError } from "../errors.ts";
 import { Serial } from "../serial.ts";
 import { type EnvelopeDraft, type LeafName, writeEnvelope } from "./envelopes.ts";
 import type { RoomReplica } from "./room-replica.ts";
@@ -10,6 +10,8 @@ import type { RoomReplica } from "./room-replica.ts";
 const attemptsMax = 8;
 const stepTimeoutMs = 30_000;
 const jitterMs = 250;
+const resendsMax = 4;
+const resendWaitMs = 500;
 
 /** A change of the group that a commit shall make; `undefined` where it is not needed any more. */
 export interface Change {
@@ -65,7 +67,7 @@ export class Committer {
         if (!written) return state.roster?.foldedTo ?? 0;
         if (await this.#append(connection, written)) return state.roster?.foldedTo ?? 0;
       } catch (error) {
-        if (!isConnectionLoss(error)) throw error;
+        if (!mayPass(error)) throw error;
         if (attempt >= attemptsMax) throw error;
         await this.#giveUpPending();
       }
@@ -119,6 +121,18 @@ export class Committer {
 
   /** Sends a handshake record and waits until the room shows who won. */
   async send(connection: Connection, envelope: Uint8Array, hash: string): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#sendOnce(connection, envelope, hash);
+      } catch (error) {
+        // Nobody knows whether it stands: the same record again is answered as the first time.
+        if (!isUndecided(error) || attempt === resendsMax) throw error;
+        await this.#room.context.clock.sleep(resendWaitMs * attempt, this.#room.context.signal);
+      }
+    }
+  }
+
+  async #sendOnce(connection: Connection, envelope: Uint8Array, hash: string): Promise<boolean> {
     const { room, state } = this.#room;
     try {
       const value = { room: fromHex(room), envelope };
@@ -131,19 +145,22 @@ export class Committer {
       return true;
     } catch (error) {
       const refusal = serverError(error);
-      if (!refusal) throw error;
+      if (!refusal || isUndecided(error)) throw error;
+      const lost = refusal.code === ErrorCode.STALE;
+      const winner = refusal.handshake ?? 0;
+      // The record may have won before, its answer lost, and another one after it: the room tells.
+      if (lost)
+        await this.#room.until(
+          () => (state.roster?.foldedTo ?? 0) >= winner || state.cursor >= winner,
+          stepTimeoutMs,
+        );
       await this.#room.exclusive(async () => {
         if (state.pending?.sha256 !== hash) return;
         state.pending = undefined;
         await this.#room.persist([], false);
       });
-      if (refusal.code !== ErrorCode.STALE) throw error;
-      const winner = refusal.handshake ?? 0;
-      await this.#room.until(
-        () => (state.roster?.foldedTo ?? 0) >= winner || state.cursor >= winner,
-        stepTimeoutMs,
-      );
-      return false;
+      if (lost) return false;
+      throw error;
     }
   }
 
@@ -159,4 +176,10 @@ export class Committer {
       await this.#room.persist([], false);
     });
   }
+}
+
+/** True for an answer that does not tell whether the record was stored. */
+function isUndecided(error: unknown): boolean {
+  const code = serverError(error)?.code;
+  return code === ErrorCode.UNAVAILABLE || code === ErrorCode.INTERNAL;
 }

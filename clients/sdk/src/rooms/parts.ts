@@ -81,7 +81,10 @@ export class Parts {
         );
       } catch (error) {
         const code = serverError(error)?.code;
-        const early = code === ErrorCode.UNKNOWN_OBJECT || code === ErrorCode.OBJECT_INCOMPLETE;
+        const early =
+          code === ErrorCode.UNKNOWN_OBJECT ||
+          code === ErrorCode.OBJECT_INCOMPLETE ||
+          code === ErrorCode.UNAVAILABLE;
         if (!early || attempt === fetchAttemptsMax) throw error;
         await this.#clock.sleep(fetchRetryMs);
       }

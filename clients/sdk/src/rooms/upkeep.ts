@@ -2,7 +2,7 @@ import { arrivedWith, openGrant } from "@sotto/identity";
 import type { Group } from "@sotto/mls";
 import { type DeviceId, fromHex, toHex, type UserId } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
-import { isConnectionLoss } from "../errors.ts";
+import { mayPass } from "../errors.ts";
 import { addDevices, removeDevices } from "./changes.ts";
 import type { LeafName } from "./envelopes.ts";
 import type { Room } from "./room.ts";
@@ -59,7 +59,8 @@ export class Upkeep {
       await this.#takeOut();
       await this.#letIn(connection);
     } catch (error) {
-      if (isConnectionLoss(error) || context.signal.aborted) return;
+      if (context.signal.aborted) return;
+      if (mayPass(error)) return this.#laterAgain();
       context.notice(
         replica.room,
         `the room's members could not be brought up to date: ${String(error)}`,
