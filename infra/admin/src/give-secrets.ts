@@ -14,6 +14,7 @@ export interface SecretsReport {
 const secretBytes = 32;
 const natsSecret = (user: string) => `nats-${user}`;
 const redisSecret = "redis-keyserver";
+const redisNobody = "redis-default";
 const mediaSecret = "media-token";
 
 /**
@@ -32,6 +33,7 @@ export async function giveSecrets(folder: string): Promise<SecretsReport> {
     const nats = new Map<string, string>();
     for (const user of Object.keys(natsPermissions)) nats.set(user, await secret(natsSecret(user)));
     const redis = await secret(redisSecret);
+    const nobody = await secret(redisNobody);
     const media = await secret(mediaSecret);
     for (const [user, password] of nats) await give(folder, user, "nats-password", password);
     await give(folder, "keyserver", "redis-password", redis);
@@ -43,7 +45,7 @@ export async function giveSecrets(folder: string): Promise<SecretsReport> {
       "accounts.conf",
       natsAccounts((user) => nats.get(user) ?? ""),
     );
-    await give(folder, "redis", "users.acl", redisUsers(redis));
+    await give(folder, "redis", "users.acl", redisUsers({ keyserver: redis, nobody }));
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     throw new StartError(`cannot write secrets to ${folder} (${code ?? String(cause)})`, { cause });

@@ -5,7 +5,7 @@ import {
   type NatsConnection,
   type Subscription,
 } from "@nats-io/nats-core";
-import { connectToNats, type NatsTarget, NatsTooOldError } from "@sotto/nats";
+import { connectToNats, Losses, type NatsTarget, NatsTooOldError } from "@sotto/nats";
 import {
   type Bus,
   BusError,
@@ -40,11 +40,13 @@ export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
 class NatsBus implements Bus {
   readonly #connection: NatsConnection;
   readonly #onError: (error: unknown) => void;
+  readonly #losses: Losses;
   #connected = true;
 
   constructor(connection: NatsConnection, onError: (error: unknown) => void) {
     this.#connection = connection;
     this.#onError = onError;
+    this.#losses = new Losses(connection);
     void this.#watch();
   }
 
@@ -84,7 +86,9 @@ class NatsBus implements Bus {
     options.signal?.throwIfAborted();
     // It would be sent when the connection is back, after its caller gave up.
     if (!this.#connected) throw new BusError("UNAVAILABLE", "NATS cannot be reached");
-    const asked = this.#connection.request(subject, data.slice(), { timeout: options.timeoutMs });
+    const asked = this.#losses.race(
+      this.#connection.request(subject, data.slice(), { timeout: options.timeoutMs }),
+    );
     const reply = await (options.signal
       ? Promise.race([asked, aborted(options.signal, asked)])
       : asked

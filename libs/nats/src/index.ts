@@ -1,6 +1,8 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 
+export { Losses, NatsLostError } from "./losses.ts";
+
 /** Where NATS is, and as whom to come. */
 export interface NatsTarget {
   /** `nats://host:port` or `tls://host:port`, one or more; credentials in the first are used for all. */

@@ -1,4 +1,4 @@
-import type { AppendOutcome, DirectoryStore } from "@sotto/directory";
+import { type AppendOutcome, type DirectoryStore, DirectoryStoreError } from "@sotto/directory";
 import { Directory, sha256Hex } from "@sotto/identity";
 import { ErrorCode, SottoError } from "@sotto/protocol";
 import { recordRefusal } from "./refusal.ts";
@@ -33,6 +33,9 @@ export class DirectoryState {
   readonly #serial = new Serial();
   /** A reading that has not begun, shared by all who ask meanwhile. */
   #next: Promise<void> | undefined;
+  /** The last record, as it stands in the store. */
+  #last: Uint8Array | undefined;
+  #isSetBack = false;
 
   private constructor(store: DirectoryStore) {
     this.#store = store;
@@ -43,6 +46,11 @@ export class DirectoryState {
     const state = new DirectoryState(store);
     await state.catchUp();
     return state;
+  }
+
+  /** True once the store did not hold what it held before: nothing is answered from it any more. */
+  get isSetBack(): boolean {
+    return this.#isSetBack;
   }
 
   /** Takes in all that stands in the store at the time of the call. */
@@ -86,17 +94,38 @@ export class DirectoryState {
     });
     if (!outcome.ok) return outcome;
     // Where others appended in between, theirs come first.
-    if (outcome.index === this.directory.size) await this.directory.take(checked);
-    else await this.#catchUp();
+    if (outcome.index === this.directory.size) {
+      await this.directory.take(checked);
+      this.#last = bytes;
+    } else await this.#catchUp();
     return outcome;
   }
 
   async #catchUp(): Promise<void> {
     for (;;) {
-      const page = await this.#store.read(this.directory.size, pageRecords);
-      for (const { bytes } of page) await this.directory.apply(bytes);
+      const known = this.directory.size;
+      // One record that is known comes first: a store that lost what it held is found out here.
+      const page = await this.#store.read(Math.max(0, known - 1), pageRecords);
+      const fresh = known > 0 ? page.slice(1) : page;
+      if (known > 0) this.#compare(page[0]?.bytes);
+      for (const { bytes } of fresh) await this.#take(bytes);
       if (page.length < pageRecords) return;
     }
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
+    await this.directory.apply(bytes);
+    this.#last = bytes;
+  }
+
+  #compare(stands: Uint8Array | undefined): void {
+    const last = this.#last;
+    if (last && stands && Buffer.compare(last, stands) === 0) return;
+    this.#isSetBack = true;
+    throw new DirectoryStoreError(
+      "CORRUPT",
+      "the store does not hold the records that it held: it was set back or replaced",
+    );
   }
 }
 

@@ -76,7 +76,7 @@ export async function startKeyserver(options: KeyserverOptions): Promise<Keyserv
   let running = true;
   const parts = starting.move();
   return {
-    ready: () => running && bus.connected,
+    ready: () => running && bus.connected && !server.state.isSetBack,
     operator: new Operator(server),
     async ownerInvite() {
       await server.state.catchUp();

@@ -1,6 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import type { Clock } from "@sotto/clock";
+import { Losses } from "@sotto/nats";
 import {
   type Appended,
   type AppendRequest,
@@ -50,8 +51,9 @@ export class JetStreamLog implements Log {
     const { connection, manager, subjects, clock, timeoutMs } = opened;
     this.#opened = opened;
     this.#reader = new DirectReader(manager, subjects, clock, timeoutMs);
+    const losses = new Losses(connection);
     this.#publishers = opened.incarnations.map(
-      () => new StreamPublisher(connection, subjects, timeoutMs),
+      () => new StreamPublisher(connection, subjects, timeoutMs, losses),
     );
   }
 

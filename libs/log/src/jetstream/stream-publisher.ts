@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
+import type { Losses } from "@sotto/nats";
 import { type AppendRequest, LogError } from "../log.ts";
 import { apiError, logErrorOf } from "./jetstream-error.ts";
 import type { Subjects } from "./subjects.ts";
@@ -38,10 +39,12 @@ export class StreamPublisher {
   readonly #connection: NatsConnection;
   readonly #subjects: Subjects;
   readonly #timeoutMs: number;
+  readonly #losses: Losses;
   #waiting: Waiting[] = [];
   #publishing: Promise<void> | undefined;
 
-  constructor(connection: NatsConnection, subjects: Subjects, timeoutMs: number) {
+  constructor(connection: NatsConnection, subjects: Subjects, timeoutMs: number, losses: Losses) {
+    this.#losses = losses;
     this.#connection = connection;
     this.#subjects = subjects;
     this.#timeoutMs = timeoutMs;
@@ -156,7 +159,9 @@ export class StreamPublisher {
     const subject = this.#subjects.of(request.topic, request.kind);
     try {
       const options = { headers: own, timeout: this.#timeoutMs };
-      const reply = await this.#connection.request(subject, request.data.slice(), options);
+      const reply = await this.#losses.race(
+        this.#connection.request(subject, request.data.slice(), options),
+      );
       const answer = reply.json<Acknowledgement>();
       if (!answer.error) return answer;
       const { err_code = 0, description = "refused" } = answer.error;

@@ -1,0 +1,40 @@
+import type { NatsConnection } from "@nats-io/nats-core";
+
+/** The connection broke while an answer was waited for: whether the request was heard is unknown. */
+export class NatsLostError extends Error {
+  override readonly name = "NatsLostError";
+
+  constructor() {
+    super("the connection to NATS broke");
+  }
+}
+
+/**
+ * Ends waits at the moment when their connection breaks: an answer that was under way then never comes, and the
+ * client would wait for its whole time-out.
+ */
+export class Losses {
+  readonly #waiting = new Set<(error: NatsLostError) => void>();
+
+  constructor(connection: NatsConnection) {
+    void this.#watch(connection);
+  }
+
+  /** As `answer`, or a rejection with `NatsLostError` as soon as the connection breaks. */
+  race<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      const settled = () => this.#waiting.delete(reject);
+      answer.then(resolve, reject).finally(settled);
+    });
+  }
+
+  async #watch(connection: NatsConnection): Promise<void> {
+    for await (const { type } of connection.status()) {
+      if (type !== "disconnect") continue;
+      const waiting = [...this.#waiting];
+      this.#waiting.clear();
+      for (const reject of waiting) reject(new NatsLostError());
+    }
+  }
+}
