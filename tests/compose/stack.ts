@@ -37,18 +37,34 @@ export class Stack implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Builds the images where they are not up to date, and resolves when every service is healthy. */
+  /** Builds the images where they are not there, and resolves when every service is healthy. */
   static async up(options: StackOptions = {}): Promise<Stack> {
-    const project = `sotto-test-${randomBytes(4).toString("hex")}`;
-    const stack = new Stack(project, await freePort(), options);
+    const { stack, up } = Stack.begin(options, await freePort());
+    await up;
+    return stack;
+  }
+
+  /** Begins to start: for what has to happen before every service is healthy. */
+  static begin(
+    options: StackOptions,
+    port: number = 20_000 + Math.floor(Math.random() * 10_000),
+  ): { readonly stack: Stack; readonly up: Promise<void> } {
+    const stack = new Stack(`sotto-test-${randomBytes(4).toString("hex")}`, port, options);
+    const up = stack.#up();
+    // Whoever waits hears of it.
+    up.catch(() => {});
+    return { stack, up };
+  }
+
+  async #up(): Promise<void> {
     try {
-      await stack.compose("up", "--detach", "--wait", "--quiet-pull", ...scaleFlags(options.scale));
+      const { scale } = this.#options;
+      await this.compose("up", "--detach", "--wait", "--quiet-pull", ...scaleFlags(scale));
     } catch (error) {
-      const logs = await stack.compose("logs", "--no-color", "--tail", "50").catch(() => "");
-      await stack[Symbol.asyncDispose]();
+      const logs = await this.compose("logs", "--no-color", "--tail", "50").catch(() => "");
+      await this[Symbol.asyncDispose]();
       throw new Error(`the stack did not come up: ${String(error)}\n${logs}`);
     }
-    return stack;
   }
 
   static async build(): Promise<void> {

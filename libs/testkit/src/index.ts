@@ -11,8 +11,10 @@ export type { TestServer } from "./test-servers.ts";
 export {
   type FileTrace,
   type FileTraceOptions,
+  type RunningTraceOptions,
   recordProcess,
   traceFiles,
   traceMissing,
+  traceRunning,
 } from "./trace-files.ts";
 export type { MarksOf } from "./trace-recording.ts";

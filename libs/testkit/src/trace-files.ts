@@ -12,6 +12,11 @@ const calls = [
   "unlink,unlinkat,rmdir,link,linkat,symlink,symlinkat,mmap,copy_file_range,sendfile",
 ].join(",");
 
+const straceFlags = [
+  ...["-f", "-y", "-xx", "-qq", "-s", "8388608", "-e", "signal=none"],
+  ...["-e", `trace=${calls}`],
+];
+
 /** Records what any process does to a folder. Needs `strace` (Linux). */
 export interface FileTrace extends AsyncDisposable {
   /** The program and arguments to run the writer under: put them before its command. */
@@ -40,12 +45,51 @@ export async function traceFiles(options: FileTraceOptions): Promise<FileTrace> 
   const output = join(work, "trace");
   const folder = await realpath(options.folder);
   const marksOf = options.marksOf ?? linesOfStandardOutput;
-  const flags = ["-f", "-y", "-xx", "-qq", "-s", "8388608", "-e", "signal=none"];
   return {
-    under: ["strace", ...flags, "-e", `trace=${calls}`, "-o", output],
+    under: ["strace", ...straceFlags, "-o", output],
     recording: async () => recordingFromTrace(await readFile(output, "latin1"), folder, marksOf),
     [Symbol.asyncDispose]: () => rm(work, { recursive: true, force: true }),
   };
+}
+
+export interface RunningTraceOptions {
+  /** A process that has no open file in the folder yet; what it becomes by exec is traced on. */
+  readonly pid: number;
+  /** The folder as that process names it: in a container, the path in there. It is empty. */
+  readonly folder: string;
+  readonly marksOf: MarksOf;
+}
+
+/** Traces a process that runs already, from the moment that this resolves. Needs its rights. */
+export async function traceRunning(
+  options: RunningTraceOptions,
+): Promise<Omit<FileTrace, "under">> {
+  const work = await mkdtemp(join(tmpdir(), "sotto-trace-"));
+  const output = join(work, "trace");
+  const flags = [...straceFlags, "-o", output, "-p", String(options.pid)];
+  const strace = spawn("strace", flags, { stdio: "ignore" });
+  const ended = once(strace, "close");
+  while (!(await isTraced(options.pid))) {
+    if (strace.exitCode !== null) throw new Error(`strace ended with ${strace.exitCode}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return {
+    async recording() {
+      strace.kill("SIGINT");
+      await ended;
+      return recordingFromTrace(await readFile(output, "latin1"), options.folder, options.marksOf);
+    },
+    async [Symbol.asyncDispose]() {
+      strace.kill("SIGKILL");
+      await ended;
+      await rm(work, { recursive: true, force: true });
+    },
+  };
+}
+
+async function isTraced(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return !/^TracerPid:\s+0$/m.test(status);
 }
 
 const linesOfStandardOutput: MarksOf = (text, descriptor) =>
