@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { footprint } from "./footprint.ts";
 import { type Figures, table } from "./load/figures.ts";
 import { pinGenerator, startMeasured } from "./load/process.ts";
 import { direct } from "./scenarios/direct.ts";
@@ -12,11 +13,14 @@ import { store } from "./scenarios/store.ts";
 
 const scenarios: Readonly<Record<string, Scenario>> = { direct, room, store, media };
 
-const help = `Usage: npm run bench -- direct|room|store|media [--quick] [--json FILE]
+const help = `Usage: npm run bench -- direct|room|store|media|footprint [--quick] [--json FILE]
 
 Runs the embedded server beside a raw Node TLS relay in one run, each in a process of its own,
 and tells what the server's CPU costs for each unit of work. Messages are random bytes: the
 server cannot tell them from sealed ones.
+
+footprint starts the whole stack on containers instead, and tells what it holds and takes while
+nobody does anything; it ends with 1 where that is over the budget of 400 MB.
 
   --quick      a tenth of the work
   --json FILE  the figures as JSON too`;
@@ -60,10 +64,15 @@ const { values, positionals } = parseArgs({
   options: { quick: { type: "boolean" }, json: { type: "string" }, help: { type: "boolean" } },
 });
 const names = positionals.length > 0 ? positionals : Object.keys(scenarios);
-const unknown = names.filter((name) => !(name in scenarios));
+const unknown = names.filter((name) => !(name in scenarios) && name !== "footprint");
 if (values.help || unknown.length > 0) {
   process.stdout.write(`${help}\n`);
   process.exit(values.help ? 0 : 2);
+}
+if (names.includes("footprint")) {
+  const { rows, withinBudget } = await footprint((line) => void process.stdout.write(`${line}\n`));
+  if (values.json) await writeFile(values.json, `${JSON.stringify({ rows }, undefined, 2)}\n`);
+  process.exit(withinBudget ? 0 : 1);
 }
 const pinned = pinGenerator();
 process.stdout.write(

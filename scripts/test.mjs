@@ -7,6 +7,9 @@ import { join } from "node:path";
 const folder = mkdtempSync(join(tmpdir(), "sotto-test-"));
 const report = join(folder, "report.json");
 const vitest = join(import.meta.dirname, "..", "node_modules", "vitest", "vitest.mjs");
+// The suite of containers: npm run test:compose.
+const [suite, ...rest] = process.argv.slice(2);
+const composed = suite === "compose";
 const run = spawnSync(
   process.execPath,
   [
@@ -16,9 +19,12 @@ const run = spawnSync(
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${report}`,
-    ...process.argv.slice(2),
+    ...(composed ? rest : process.argv.slice(2)),
   ],
-  { stdio: "inherit" },
+  {
+    stdio: "inherit",
+    env: { ...process.env, ...(composed ? { SOTTO_TEST_SUITE: "compose" } : {}) },
+  },
 );
 let failed = true;
 if (existsSync(report)) {

@@ -2,6 +2,7 @@ export { describeWithNats, describeWithRedis, serverOrSkip } from "./describe-wi
 export { describeWithTrace } from "./describe-with-trace.ts";
 export { type NatsServerOptions, natsCommand, natsServer } from "./nats-server.ts";
 export { type DiskAfterPowerLoss, type PowerLossOptions, simulatePowerLoss } from "./power-loss.ts";
+export { promtoolCommand } from "./promtool.ts";
 export { type FileRecorder, type NodeFiles, recordFiles } from "./recorded-files.ts";
 export type { FileOperation, NodeId, Recording } from "./recording.ts";
 export { type RedisServerOptions, redisCommand, redisServer } from "./redis-server.ts";

@@ -22,7 +22,7 @@ export interface WantedBinary {
 export async function versionOf(command: ServerCommand): Promise<string | undefined> {
   try {
     const { stdout } = await run(command.file, [...command.leading, "--version"]);
-    return /v=?(\d+\.\d+\.\d+)/.exec(stdout)?.[1];
+    return /v(?:ersion\s)?=?(\d+\.\d+\.\d+)/.exec(stdout)?.[1];
   } catch {
     return undefined;
   }

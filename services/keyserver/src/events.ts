@@ -10,7 +10,11 @@ export class KeyserverEvents {
   readonly #commits;
   readonly #claimed;
 
-  constructor(logger: Logger, metrics: Metrics, gauges: { directorySize(): number }) {
+  constructor(
+    logger: Logger,
+    metrics: Metrics,
+    gauges: { directorySize(): number; ready(): boolean },
+  ) {
     this.#logger = logger;
     this.#commands = metrics.counter({
       name: "commands_total",
@@ -31,6 +35,9 @@ export class KeyserverEvents {
     });
     metrics.gaugeOf({ name: "directory_records", help: "Records in the key directory." }, () =>
       gauges.directorySize(),
+    );
+    metrics.gaugeOf({ name: "ready", help: "1 while logins and changes are answered." }, () =>
+      gauges.ready() ? 1 : 0,
     );
   }
 

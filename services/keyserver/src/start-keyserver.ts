@@ -123,6 +123,7 @@ async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
     },
     events: new KeyserverEvents(options.logger, options.metrics, {
       directorySize: () => state.directory.size,
+      ready: () => bus.connected && !state.isSetBack,
     }),
     limits,
   };

@@ -1,3 +1,4 @@
+import { statfs } from "node:fs/promises";
 import { openFileSystemBlobs } from "@sotto/blobs/file-system";
 import { connectNatsBus } from "@sotto/bus/nats";
 import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
@@ -33,8 +34,35 @@ export async function composeMedia(
       metrics,
     }),
   );
+  await watchSpace(owned, config.blobsFolder, metrics);
   const checks = { media: () => media.ready(), bus: () => bus.connected };
   const { adminHost, adminPort } = config;
   owned.use(await startAdmin({ host: adminHost, port: adminPort, metrics, checks, logger }));
   return {};
+}
+
+const spacePeriodMs = 30_000;
+
+/** Shows how much room is left on the disk of the pieces. */
+async function watchSpace(
+  owned: AsyncDisposableStack,
+  folder: string,
+  metrics: Metrics,
+): Promise<void> {
+  let free = await freeBytes(folder);
+  const timer = systemClock.every(spacePeriodMs, () => {
+    freeBytes(folder).then(
+      (bytes) => {
+        free = bytes;
+      },
+      () => {},
+    );
+  });
+  owned.defer(async () => timer.cancel());
+  metrics.gaugeOf({ name: "free_bytes", help: "Room left on the disk of the pieces" }, () => free);
+}
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }
