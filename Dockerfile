@@ -25,7 +25,7 @@ RUN npm ci --ignore-scripts --omit=dev --workspace "services/$SERVICE" --workspa
 
 FROM node:24-trixie-slim
 ARG SERVICE
-ENV NODE_ENV=production SOTTO_ADMIN_HOST=0.0.0.0 SOTTO_ADMIN_PORT=9500
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2 SOTTO_ADMIN_HOST=0.0.0.0 SOTTO_ADMIN_PORT=9500
 WORKDIR /sotto
 COPY --from=dependencies /sotto/node_modules node_modules
 COPY --from=build /sotto/dist/libs libs

@@ -4,8 +4,10 @@ import { docker, Stack } from "../tests/compose/stack.ts";
 /** What one container holds. */
 export interface Footprint {
   readonly container: string;
-  /** Memory of its processes that is resident, bytes. Pages that processes share are counted for each. */
+  /** Memory that its processes hold, bytes: a page that several share is counted in parts (PSS). */
   readonly residentBytes: number;
+  /** The same with a shared page counted for each process that has it (RSS). */
+  readonly withSharedBytes: number;
   /** CPU that it took while nobody did anything, ms for each second. */
   readonly idleCpuMs: number;
 }
@@ -33,17 +35,19 @@ export async function footprint(say: (line: string) => void): Promise<{
   const rows = [...pids].map(([container, list]) => ({
     container,
     residentBytes: sum(list, residentBytes),
+    withSharedBytes: sum(list, withSharedBytes),
     idleCpuMs: (sum(list, cpuMs) - (before.get(container) ?? 0)) / (watchedMs / 1000),
   }));
-  for (const { container, residentBytes: bytes, idleCpuMs } of rows)
+  for (const { container, residentBytes: bytes, withSharedBytes: all, idleCpuMs } of rows)
     say(
-      `${container.padEnd(12)} ${mega(bytes).padStart(9)} ${idleCpuMs.toFixed(1).padStart(7)} ms CPU a second`,
+      `${container.padEnd(12)} ${mega(bytes).padStart(9)} (RSS ${mega(all).padStart(9)}) ${idleCpuMs.toFixed(1).padStart(6)} ms CPU a second`,
     );
   const total = rows.reduce((bytes, row) => bytes + row.residentBytes, 0);
+  const all = rows.reduce((bytes, row) => bytes + row.withSharedBytes, 0);
   const cpu = rows.reduce((ms, row) => ms + row.idleCpuMs, 0);
   const withinBudget = total < budgetBytes;
   say(
-    `idle: ${mega(total)} resident of ${mega(budgetBytes)}, ${(cpu / 10).toFixed(1)} % of a core: ${withinBudget ? "within the budget" : "OVER THE BUDGET"}`,
+    `idle: ${mega(total)} resident of ${mega(budgetBytes)} (RSS ${mega(all)}, shared pages counted again), ${(cpu / 10).toFixed(1)} % of a core: ${withinBudget ? "within the budget" : "OVER THE BUDGET"}`,
   );
   return { rows, withinBudget };
 }
@@ -68,8 +72,16 @@ async function processes(stack: Stack): Promise<Map<string, readonly number[]>> 
 }
 
 function residentBytes(pid: number): number {
-  const status = readProc(pid, "status");
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  const rollup = readProc(pid, "smaps_rollup");
+  return rollup === "" ? withSharedBytes(pid) : kilobytes(rollup, "Pss");
+}
+
+function withSharedBytes(pid: number): number {
+  return kilobytes(readProc(pid, "status"), "VmRSS");
+}
+
+function kilobytes(text: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0) * 1024;
 }
 
 const ticksPerSecond = 100;
