@@ -57,7 +57,7 @@ async function keptSecret(
   folder: string,
   name: string,
 ): Promise<{ readonly text: string; readonly fresh: boolean }> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   const known = await readdir(folder);
   if (known.includes(name)) {
     const text = (await readFile(join(folder, name), "utf8")).trim();
@@ -70,10 +70,19 @@ async function keptSecret(
 
 async function give(folder: string, part: string, name: string, content: string): Promise<void> {
   const own = join(folder, part);
-  await mkdir(own, { recursive: true, mode: 0o700 });
+  await makeFolder(own);
   const text = content.endsWith("\n") ? content : `${content}\n`;
   const present = await readFile(join(own, name), "utf8").catch(() => undefined);
   if (present !== text) await write(own, name, text);
+}
+
+/** In a folder that is there. Not `recursive`: that does not end where a file system refuses. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
 
 /** Whole or not at all, for its owner alone. */
