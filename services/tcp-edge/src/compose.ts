@@ -52,7 +52,8 @@ export async function composeEdge(
       },
     }),
   );
-  const checks = { edge: () => edge.ready(), bus: () => bus.connected };
+  // Not whether NATS is there this moment: for its restart nobody needs another edge, which has none either.
+  const checks = { edge: () => edge.ready() };
   const { adminHost: host, adminPort: port } = config;
   owned.use(await startAdmin({ host, port, metrics, checks, logger }));
   return { drain: () => edge.drain() };
