@@ -7,21 +7,19 @@ COPY . .
 RUN find . -type f ! -name package.json ! -name package-lock.json ! -name .npmrc -delete \
  && find . -type d -empty -delete
 
-FROM node:24-trixie-slim AS build
-WORKDIR /sotto
-COPY --from=manifests /sotto ./
+# What the services need at run time, and nothing else: one layer for all of their images.
+FROM manifests AS dependencies
+RUN npm ci --ignore-scripts --omit=dev \
+      --workspace services/tcp-edge --workspace services/keyserver \
+      --workspace services/presence --workspace services/media --workspace infra/admin \
+ && npm cache clean --force \
+ && ! find libs services infra -name node_modules | grep .
+
+# After the other, not beside it: one installation at a time fits a machine with 1 GB of memory.
+FROM dependencies AS build
 RUN npm ci --ignore-scripts
 COPY . .
 RUN node scripts/build.mjs
-
-# What one service needs at run time, and nothing else.
-FROM node:24-trixie-slim AS dependencies
-ARG SERVICE
-WORKDIR /sotto
-COPY --from=manifests /sotto ./
-RUN npm ci --ignore-scripts --omit=dev --workspace "services/$SERVICE" --workspace infra/admin \
- && npm cache clean --force \
- && ! find libs services infra -name node_modules | grep .
 
 FROM node:24-trixie-slim
 ARG SERVICE

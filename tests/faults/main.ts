@@ -20,40 +20,56 @@ Strikes a whole server on containers, while clients talk, upload and stream, and
 
 Exit codes: 0 nothing was lost, 1 something was, 2 wrong usage.`;
 
-const { values } = parseArgs({
-  options: {
-    full: { type: "boolean", default: false },
-    seed: { type: "string" },
-    only: { type: "string" },
-    list: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
-
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const powerLossName = "power loss at NATS";
 
-async function run(): Promise<number> {
-  if (values.help) return (say(help), 0);
-  if (values.list) {
-    for (const { name } of faults) say(name);
-    return (say(powerLossName), 0);
+interface Options {
+  readonly full: boolean;
+  readonly seed: number;
+  readonly only: string;
+}
+
+/** What was asked for; the exit code where nothing is to be struck. */
+function readOptions(): Options | number {
+  try {
+    const { values } = parseArgs({
+      options: {
+        full: { type: "boolean", default: false },
+        seed: { type: "string" },
+        only: { type: "string", default: "" },
+        list: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+    if (values.help) say(help);
+    else if (values.list)
+      for (const name of [...faults.map((one) => one.name), powerLossName]) say(name);
+    if (values.help || values.list) return 0;
+    const seed = Number(values.seed ?? Math.floor(Math.random() * 1e6));
+    if (!Number.isSafeInteger(seed)) throw new Error("--seed takes a whole number");
+    return { full: values.full, seed, only: values.only };
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}\n\n${help}`);
+    return 2;
   }
-  const seed = values.seed === undefined ? Math.floor(Math.random() * 1e6) : Number(values.seed);
-  if (!Number.isSafeInteger(seed)) return (say("--seed takes a whole number"), 2);
-  const chosen = (name: string) => name.includes(values.only ?? "");
-  const schedule = faults.filter(({ name, full }) => chosen(name) && (values.full || !full));
+}
+
+async function run(): Promise<number> {
+  const options = readOptions();
+  if (typeof options === "number") return options;
+  const { seed, only, full } = options;
+  const schedule = faults.filter((fault) => fault.name.includes(only) && (full || !fault.full));
   const startedMs = performance.now();
   say(`seed ${seed}; building images`);
   await Stack.build();
-  const outcomes = schedule.length > 0 ? await strikeAll(schedule, seed) : [];
-  const losses = chosen(powerLossName) ? await powerLoss(say) : [];
+  const outcomes = schedule.length > 0 ? await strikeAll(schedule, options) : [];
+  const losses = powerLossName.includes(only) ? await powerLoss(say) : [];
   const wrong = [...outcomes.flatMap((outcome) => outcome.wrong), ...losses];
   say(summary(outcomes, wrong, performance.now() - startedMs));
   return wrong.length > 0 ? 1 : 0;
 }
 
-async function strikeAll(schedule: readonly Fault[], seed: number): Promise<Outcome[]> {
+async function strikeAll(schedule: readonly Fault[], { seed, full }: Options): Promise<Outcome[]> {
   const random = seeded(seed);
   await using stack = await Stack.up({
     scale: { "tcp-edge": 2 },
@@ -64,7 +80,7 @@ async function strikeAll(schedule: readonly Fault[], seed: number): Promise<Outc
   await using load = await Load.start(company);
   await pause(3000);
   const outcomes: Outcome[] = [];
-  const rounds = values.full ? 2 : 1;
+  const rounds = full ? 2 : 1;
   say(tableHead());
   for (let round = 0; round < rounds; round++) {
     for (const fault of shuffled(schedule, random)) {

@@ -84,10 +84,9 @@ class NatsBus implements Bus {
   ): Promise<Uint8Array> {
     this.#check(subject, data);
     options.signal?.throwIfAborted();
-    // It would be sent when the connection is back, after its caller gave up.
-    if (!this.#connected) throw new BusError("UNAVAILABLE", "NATS cannot be reached");
-    const asked = this.#losses.race(
-      this.#connection.request(subject, data.slice(), { timeout: options.timeoutMs }),
+    const { timeoutMs: timeout } = options;
+    const asked = this.#losses.race(() =>
+      this.#connection.request(subject, data.slice(), { timeout }),
     );
     const reply = await (options.signal
       ? Promise.race([asked, aborted(options.signal, asked)])

@@ -15,23 +15,30 @@ export class NatsLostError extends Error {
  */
 export class Losses {
   readonly #waiting = new Set<(error: NatsLostError) => void>();
+  #connected = true;
 
   constructor(connection: NatsConnection) {
     void this.#watch(connection);
   }
 
-  /** As `answer`, or a rejection with `NatsLostError` as soon as the connection breaks. */
-  race<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  /**
+   * As the answer to `ask`, or a rejection with `NatsLostError` as soon as the connection breaks; at once, and without
+   * asking, while it is broken: the client would drop the request when it dials, and wait.
+   */
+  race<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    if (!this.#connected) return Promise.reject(new NatsLostError());
     return new Promise((resolve, reject) => {
       this.#waiting.add(reject);
       const settled = () => this.#waiting.delete(reject);
-      answer.then(resolve, reject).finally(settled);
+      ask().then(resolve, reject).finally(settled);
     });
   }
 
   async #watch(connection: NatsConnection): Promise<void> {
     for await (const { type } of connection.status()) {
+      if (type === "reconnect") this.#connected = true;
       if (type !== "disconnect") continue;
+      this.#connected = false;
       const waiting = [...this.#waiting];
       this.#waiting.clear();
       for (const reject of waiting) reject(new NatsLostError());

@@ -5,6 +5,7 @@ import type {
   StoredMsg,
 } from "@nats-io/jetstream";
 import type { Clock } from "@sotto/clock";
+import type { Losses } from "@sotto/nats";
 import { LogError, type LogRecord, type Sequence, type Topic, type TopicHead } from "../log.ts";
 import { parseKind } from "../topic.ts";
 import { logErrorOf } from "./jetstream-error.ts";
@@ -20,8 +21,16 @@ export class DirectReader {
   readonly #subjects: Subjects;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
+  readonly #losses: Losses;
 
-  constructor(manager: JetStreamManager, subjects: Subjects, clock: Clock, timeoutMs: number) {
+  constructor(
+    manager: JetStreamManager,
+    subjects: Subjects,
+    clock: Clock,
+    timeoutMs: number,
+    losses: Losses,
+  ) {
+    this.#losses = losses;
     this.#manager = manager;
     this.#subjects = subjects;
     this.#clock = clock;
@@ -67,10 +76,11 @@ export class DirectReader {
     const stream = this.#subjects.stream(this.#subjects.indexOf(topic));
     const messages: StoredMsg[] = [];
     try {
-      const answers =
+      const answers = await this.#losses.race(() =>
         "multi_last" in query
-          ? await this.#manager.direct.getLastMessagesFor(stream, query)
-          : await this.#manager.direct.getBatch(stream, query);
+          ? this.#manager.direct.getLastMessagesFor(stream, query)
+          : this.#manager.direct.getBatch(stream, query),
+      );
       // Where the connection breaks amid the answers, their end never comes.
       const late = new LogError("UNAVAILABLE", "reading took too long");
       const timer = this.#clock.after(this.#timeoutMs, () => answers.stop(late));

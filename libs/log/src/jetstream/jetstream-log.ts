@@ -50,8 +50,8 @@ export class JetStreamLog implements Log {
   constructor(opened: OpenedStreams) {
     const { connection, manager, subjects, clock, timeoutMs } = opened;
     this.#opened = opened;
-    this.#reader = new DirectReader(manager, subjects, clock, timeoutMs);
     const losses = new Losses(connection);
+    this.#reader = new DirectReader(manager, subjects, clock, timeoutMs, losses);
     this.#publishers = opened.incarnations.map(
       () => new StreamPublisher(connection, subjects, timeoutMs, losses),
     );

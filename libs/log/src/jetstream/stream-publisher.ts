@@ -159,7 +159,7 @@ export class StreamPublisher {
     const subject = this.#subjects.of(request.topic, request.kind);
     try {
       const options = { headers: own, timeout: this.#timeoutMs };
-      const reply = await this.#losses.race(
+      const reply = await this.#losses.race(() =>
         this.#connection.request(subject, request.data.slice(), options),
       );
       const answer = reply.json<Acknowledgement>();
