@@ -87,6 +87,8 @@ export class RoomReplica {
     this.#subscribedOn = connection;
     // What was taken in before must be through, so that the cursor is right.
     await this.#serial.idle();
+    // A newer connection may have taken over at any wait: then this one has no say any more.
+    if (this.#subscribedOn !== connection) return;
     const { incarnation, cursor } = this.state;
     const after = create(PositionSchema, {
       incarnation: fromHex(incarnation),
@@ -95,11 +97,13 @@ export class RoomReplica {
     try {
       const value = { room: fromHex(this.room), after };
       const answer = await connection.request({ case: "subscribe", value }, "subscribed");
+      if (this.#subscribedOn !== connection) return;
       this.state.incarnation = toHex(answer.incarnation);
       this.#head = toSafeNumber(answer.head);
     } catch (error) {
+      if (this.#subscribedOn !== connection) return;
       if (serverError(error)?.code !== ErrorCode.LOG_RESET) {
-        if (this.#subscribedOn === connection) this.#subscribedOn = undefined;
+        this.#subscribedOn = undefined;
         throw error;
       }
       this.context.notice(this.room, "the room's log was replaced; reading it anew");
@@ -128,7 +132,10 @@ export class RoomReplica {
     this.#subscribedOn = undefined;
     void this.context.clock
       .sleep(resubscribeWaitMs, this.context.signal)
-      .then(() => this.subscribe(connection))
+      .then(async () => {
+        if (this.#subscribedOn === undefined && !connection.closed)
+          await this.subscribe(connection);
+      })
       .catch((error) => {
         if (!connection.closed && !this.context.signal.aborted)
           this.#interruptedAgain(connection, error);
@@ -140,6 +147,7 @@ export class RoomReplica {
       this.room,
       `this room cannot be read now: ${error instanceof Error ? error.message : "?"}`,
     );
+    if (this.#subscribedOn !== undefined) return;
     this.#subscribedOn = connection;
     this.interrupted(connection);
   }
