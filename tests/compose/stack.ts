@@ -78,6 +78,8 @@ export class Stack implements AsyncDisposable {
     return command(["compose", "--project-name", this.project, ...chosen, ...args], {
       ...this.#options.environment,
       SOTTO_PORT: String(this.port),
+      // Stacks may run beside each other.
+      SOTTO_FRONT_SUBNET: `10.${200 + (this.port % 50)}.${(this.port >> 6) % 250}.0/24`,
     });
   }
 

@@ -6,8 +6,11 @@ const log = "SOTTO_LOG";
 interface Permissions {
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
-  /** Answers calls: may publish to a call's own inbox, once. */
-  readonly answers: boolean;
+  /**
+   * Who calls it: it may publish to their inboxes. Not `allow_responses`: the server does not judge the subject that a
+   * caller wants its answer on, and a caller could have a service write where it may not itself.
+   */
+  readonly answers: readonly string[];
 }
 
 /** The account holds the log's streams and no others. */
@@ -30,12 +33,12 @@ export const natsPermissions: Readonly<Record<string, Permissions>> = {
       ...readLog,
     ],
     subscribe: ["hint.*", "presence.state", "presence.ask", "signal.*", `${log}.live.>`],
-    answers: false,
+    answers: [],
   },
   keyserver: {
     publish: ["hint.*", `${log}.g.*.*.h`, "$JS.API.STREAM.CREATE.*", ...readLog],
     subscribe: ["svc.keyserver.*", "hint.*"],
-    answers: true,
+    answers: ["tcp-edge"],
   },
   presence: {
     publish: ["presence.state", "presence.ask", "presence.replica"],
@@ -46,9 +49,9 @@ export const natsPermissions: Readonly<Record<string, Permissions>> = {
       "presence.replica",
       "svc.presence.snapshot",
     ],
-    answers: true,
+    answers: ["tcp-edge"],
   },
-  media: { publish: [], subscribe: ["svc.media.command"], answers: true },
+  media: { publish: [], subscribe: ["svc.media.command"], answers: ["tcp-edge"] },
 };
 
 /** The `accounts` block of a NATS server's configuration, with a user for each service. */
@@ -73,14 +76,13 @@ export function natsAccounts(passwordOf: (user: string) => string): string {
 function userBlock(user: string, password: string, permissions: Permissions): string {
   const { publish, subscribe, answers } = permissions;
   const heard = [...subscribe, `${inboxPrefix(user)}.>`];
-  const said = publish.length > 0 ? `{ allow: ${list(publish)} }` : '{ deny: [">"] }';
+  const said = [...publish, ...answers.map((caller) => `${inboxPrefix(caller)}.>`)];
   return [
     "      {",
     `        user: ${quoted(user)}, password: ${quoted(password)}`,
     "        permissions: {",
-    `          publish: ${said}`,
+    `          publish: { allow: ${list(said)} }`,
     `          subscribe: { allow: ${list(heard)} }`,
-    ...(answers ? ["          allow_responses: true"] : []),
     "        }",
     "      }",
   ].join("\n");

@@ -144,7 +144,8 @@ class NatsBus implements Bus {
     const subscription = this.#connection.subscribe(subject, {
       ...queue,
       callback: (error, message) => {
-        if (!error) return heard(message);
+        // An answer goes to an inbox, wherever its caller wants it.
+        if (!error) return isElsewhere(message.reply) ? undefined : heard(message);
         refusal = error;
         this.#onError(error);
       },
@@ -183,6 +184,10 @@ class NatsBus implements Bus {
   #checkOpen(): void {
     if (this.#connection.isClosed()) throw new BusError("UNAVAILABLE", "the bus is closed");
   }
+}
+
+function isElsewhere(reply: string | undefined): boolean {
+  return reply !== undefined && reply !== "" && !reply.startsWith("_INBOX.");
 }
 
 function aborted(signal: AbortSignal, settled: Promise<unknown>): Promise<never> {

@@ -7,7 +7,7 @@ const text = readFileSync(join(import.meta.dirname, "..", "..", "..", ".env.exam
 
 test(".env.example shows every setting, and none that is not one", () => {
   const shown = [...text.matchAll(/^#(SOTTO_[A-Z_]+)=/gm)].map(([, name]) => name);
-  const composed = ["SOTTO_PROMETHEUS_PORT"];
+  const composed = ["SOTTO_FRONT_SUBNET", "SOTTO_PROMETHEUS_PORT"];
   expect(shown.toSorted()).toEqual(
     [...Object.values(variables), fileVariable, ...composed].toSorted(),
   );

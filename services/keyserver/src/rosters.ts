@@ -29,11 +29,18 @@ export class Rosters {
   readonly #log: Log;
   readonly #store: DirectoryStore;
   readonly #limits: KeyserverLimits;
+  readonly #unreadable: (error: unknown) => void;
   readonly #cache = new Map<RoomId, Roster>();
   /** Rooms whose newest fold the store did not take: it does not list them for everybody in them. */
   readonly #unsaved = new Set<RoomId>();
 
-  constructor(log: Log, store: DirectoryStore, limits: KeyserverLimits) {
+  constructor(
+    log: Log,
+    store: DirectoryStore,
+    limits: KeyserverLimits,
+    unreadable: (error: unknown) => void = () => {},
+  ) {
+    this.#unreadable = unreadable;
     this.#log = log;
     this.#store = store;
     this.#limits = limits;
@@ -100,12 +107,25 @@ export class Rosters {
       const page = await this.#log.read({ topic: topicOf(room), after, limit: pageRecords });
       for (const { sequence, kind, data } of page) {
         after = sequence;
-        if (kind === "h")
-          roster = foldRoster(roster, decodeEnvelope(data), sequence, await sha256Hex(data));
+        if (kind === "h") roster = await this.#foldOne(roster, sequence, data);
       }
       if (page.length === 0) break;
     }
     return roster;
+  }
+
+  /** A record that no keyserver wrote is told and passed over: it must not take its room, or all of them, away. */
+  async #foldOne(
+    roster: Roster | undefined,
+    sequence: number,
+    data: Uint8Array,
+  ): Promise<Roster | undefined> {
+    try {
+      return foldRoster(roster, decodeEnvelope(data), sequence, await sha256Hex(data));
+    } catch (error) {
+      this.#unreadable(error);
+      return roster && { ...roster, foldedTo: sequence };
+    }
   }
 
   /** The store holds the fold of a log that is not there any more (set back, or the room was removed). */

@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { link, mkdir, open, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { StartError } from "@sotto/chassis";
 import { generateEd25519, type Signer, signerFromSeed } from "@sotto/identity";
@@ -19,7 +20,8 @@ export async function loadServerIdentity(folder: string): Promise<Signer> {
     }
     const { seed } = await generateEd25519();
     await keep(folder, path, `${toHex(seed)}\n`);
-    return await signerFromSeed(seed);
+    // Another replica may have been faster: its key is the server's.
+    text = await readFile(path, "utf8");
   }
   if (!/^[0-9a-f]{64}\n?$/.test(text)) {
     throw new StartError(
@@ -32,14 +34,22 @@ export async function loadServerIdentity(folder: string): Promise<Signer> {
 /** Writes the key so that after a power loss it is there whole or not at all. */
 async function keep(folder: string, path: string, content: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = await open(`${path}.new`, "w", 0o600);
+  const temporary = `${path}.${process.pid}-${randomBytes(4).toString("hex")}.new`;
+  const file = await open(temporary, "wx", 0o600);
   try {
     await file.writeFile(content);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(`${path}.new`, path);
+  try {
+    // Unlike a rename, it takes nobody's place.
+    await link(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    await unlink(temporary);
+  }
   const directory = await open(folder, "r");
   await directory.sync().finally(() => directory.close());
 }

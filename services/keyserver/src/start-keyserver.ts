@@ -96,7 +96,10 @@ async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
   const budget = (perHour: number) =>
     new CallBudget({ clock, perHour, pairsMax: limits.budgetPairsMax });
   const state = await DirectoryState.open(store);
-  const rosters = new Rosters(log, store, limits);
+  const { logger } = options;
+  const rosters = new Rosters(log, store, limits, (err) =>
+    logger.error("a handshake record cannot be read: nobody folds it", { err: err as Error }),
+  );
   await rosters.refoldAll();
   return {
     bus,

@@ -1,3 +1,4 @@
+import { createSecureContext } from "node:tls";
 import type { Clock, Timer } from "@sotto/clock";
 import { type Certificate, type CertificateSource, loadCertificate } from "./certificate.ts";
 import type { ServerVoucher } from "./server-voucher.ts";
@@ -47,9 +48,11 @@ export class CertificateWatch implements AsyncDisposable {
       const found = await loadCertificate(source, clock.now());
       if (found.certificate === this.#current.certificate && found.key === this.#current.key)
         return;
+      // What the TLS library does not take is found out before anybody vouches for it.
+      createSecureContext({ key: found.key, cert: found.certificate, minVersion: "TLSv1.3" });
       await voucher.vouchFor(found.spkiSha256);
-      this.#current = found;
       changed(found);
+      this.#current = found;
       this.#told = "";
     } catch (error) {
       if (String(error) === this.#told) return;

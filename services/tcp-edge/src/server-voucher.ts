@@ -30,6 +30,8 @@ export class ServerVoucher implements Disposable {
   /** Connections whose handshake began with the certificate before still have to be greeted. */
   #before: Vouched | undefined;
   #timer: Timer | undefined;
+  /** One at a time: a renewal that ends late must not take the place of a newer key. */
+  #vouching: Promise<void> = Promise.resolve();
   #disposed = false;
 
   private constructor(options: ServerVoucherOptions) {
@@ -72,7 +74,13 @@ export class ServerVoucher implements Disposable {
   }
 
   /** Has the keyserver vouch for a key, which is the present one from then on. Rejects as the call does. */
-  async vouchFor(spkiSha256: Uint8Array): Promise<void> {
+  vouchFor(spkiSha256: Uint8Array): Promise<void> {
+    const vouching = this.#vouching.then(() => this.#vouchFor(spkiSha256));
+    this.#vouching = vouching.catch(() => {});
+    return vouching;
+  }
+
+  async #vouchFor(spkiSha256: Uint8Array): Promise<void> {
     const { calls, clock } = this.#options;
     const { serverKey, proof } = await calls.certify(spkiSha256);
     if (!proof || serverKey.length !== 32) throw new Error("the keyserver vouched for nothing");

@@ -122,7 +122,7 @@ export class JetStreamLog implements Log {
         throw logErrorOf(cause);
       });
       const names = Object.keys(info.state.subjects ?? {});
-      yield* [...new Set(names.map((name) => partsOf(name).topic))].map(parseTopic);
+      yield* [...new Set(names.map((name) => partsOf(name).topic))].flatMap(topicOrNone);
     }
   }
 
@@ -178,6 +178,15 @@ export class JetStreamLog implements Log {
 
 function reset(): LogError {
   return new LogError("LOG_RESET", "the position is not of this log");
+}
+
+/** The stream takes any token: what is no topic was not written by this log, and is passed over. */
+function topicOrNone(name: string): Topic[] {
+  try {
+    return [parseTopic(name)];
+  } catch {
+    return [];
+  }
 }
 
 function liveRecord(topic: Topic, message: Msg): LogRecord {

@@ -14,7 +14,7 @@ export interface HttpMediaLinkOptions {
   readonly baseUrl: string;
   /** Shared by edges and media services. Secret. */
   readonly token: string;
-  /** Connections kept to each service. Default 64. */
+  /** Connections kept to each service. Default 256 to read and 256 to write. */
   readonly connectionsMax?: number;
   readonly clock?: Clock;
   /** Addresses of a name; default: the system's resolver. */
@@ -41,14 +41,16 @@ class HttpMediaLink implements MediaLink {
   readonly #options: HttpMediaLinkOptions;
   readonly #url: URL;
   readonly #clock: Clock;
-  readonly #agent: Agent;
+  /** Uploads have connections of their own: readers who take nothing hold theirs. */
+  readonly #agents: { readonly GET: Agent; readonly PUT: Agent };
   readonly #replicas: Replicas;
 
   constructor(options: HttpMediaLinkOptions) {
     this.#options = options;
     this.#url = new URL(options.baseUrl);
     this.#clock = options.clock ?? systemClock;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: options.connectionsMax ?? 64 });
+    const agent = () => new Agent({ keepAlive: true, maxSockets: options.connectionsMax ?? 256 });
+    this.#agents = { GET: agent(), PUT: agent() };
     this.#replicas = new Replicas({
       host: this.#url.hostname.replace(/^\[|\]$/g, ""),
       clock: this.#clock,
@@ -102,7 +104,8 @@ class HttpMediaLink implements MediaLink {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#agent.destroy();
+    this.#agents.GET.destroy();
+    this.#agents.PUT.destroy();
   }
 
   /**
@@ -146,7 +149,7 @@ class HttpMediaLink implements MediaLink {
         port: this.#url.port,
         path,
         method,
-        agent: this.#agent,
+        agent: this.#agents[method],
         signal,
         headers: {
           host: this.#url.host,

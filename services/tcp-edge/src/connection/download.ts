@@ -1,4 +1,5 @@
-import { encodeFrameHeader, FrameFlag, FrameType } from "@sotto/protocol";
+import type { Clock } from "@sotto/clock";
+import { ErrorCode, encodeFrameHeader, FrameFlag, FrameType, SottoError } from "@sotto/protocol";
 import type { Outbox } from "./outbox.ts";
 
 export interface DownloadOptions {
@@ -8,6 +9,9 @@ export interface DownloadOptions {
   readonly credit: number;
   readonly creditBytesMax: number;
   readonly frameBytesMax: number;
+  readonly clock: Clock;
+  /** A client that wants nothing more for this long has its download ended. */
+  readonly creditWithinMs: number;
 }
 
 /**
@@ -70,8 +74,14 @@ export class Download {
   }
 
   #nextCredit(): Promise<void> {
-    return new Promise((resolve) => {
+    const { clock, creditWithinMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const late = clock.after(creditWithinMs, () => {
+        this.#creditCame = undefined;
+        reject(new SottoError(ErrorCode.UNAVAILABLE, "the client took no bytes for too long"));
+      });
       this.#creditCame = () => {
+        late.cancel();
         this.#creditCame = undefined;
         resolve();
       };

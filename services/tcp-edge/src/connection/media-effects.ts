@@ -23,6 +23,9 @@ import { Uploads } from "./uploads.ts";
 type OpenEffect = Extract<Effect, { kind: "openObject" }>;
 type UploadEffect = Extract<Effect, { kind: "beginUpload" }>;
 
+/** A paused player asks again from where it was; one that holds a stream for ever holds it from others. */
+const creditWithinMs = 60_000;
+
 /** Performs what a session wants done with media objects. */
 export class MediaEffects {
   readonly #port: ConnectionPort;
@@ -84,6 +87,8 @@ export class MediaEffects {
       credit: effect.credit,
       creditBytesMax: limits.mediaCreditBytesMax,
       frameBytesMax: limits.mediaFrameBytesMax,
+      clock: this.#parts.clock,
+      creditWithinMs,
     });
     this.#downloads.set(effect.stream, download);
     void this.#run(effect, download).finally(() => {

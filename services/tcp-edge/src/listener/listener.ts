@@ -121,8 +121,9 @@ export class Listener implements AsyncDisposable {
 
   /** Takes a new certificate for the connections that come from now on. */
   renew(tls: VouchedIdentity): void {
-    this.#shown = tls;
+    // First what may throw: a connection must never be greeted with the proof for another key.
     this.#tls.setSecureContext({ key: tls.key, cert: tls.certificate, minVersion: "TLSv1.3" });
+    this.#shown = tls;
   }
 
   /** Takes no more connections. Those that stand go on. */
