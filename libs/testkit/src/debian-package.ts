@@ -72,7 +72,7 @@ async function unpack(server: DebianServer, cacheFolder: string, root: string): 
 
 async function wantedArchives(folder: string): Promise<string[]> {
   const all = (await readdir(folder)).filter((name) => name.endsWith(".deb"));
-  return all.filter((name) => /^(lib|redis|nats|zlib)/.test(name));
+  return all.filter((name) => /^(lib|redis|nats|zlib|prometheus_)/.test(name));
 }
 
 async function apt(folder: string, command: readonly string[]): Promise<void> {

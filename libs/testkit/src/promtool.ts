@@ -6,7 +6,7 @@ import { commandOnPath, type ServerCommand } from "./server-command.ts";
 /** How to run Prometheus' own checker: from the PATH, or from an unpacked package. */
 export async function promtoolCommand(): Promise<ServerCommand> {
   const { cacheFolder, searchPath } = readConfig();
-  const debian = { package: "prometheus", suite: "trixie", binary: "usr/bin/promtool" };
+  const debian = { package: "prometheus", suite: "bookworm", binary: "usr/bin/promtool" };
   return firstThatWorks("promtool", [
     {
       name: "PATH",
