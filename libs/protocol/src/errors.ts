@@ -29,6 +29,8 @@ const retries: Readonly<Record<ErrorCode, Retry>> = {
   [ErrorCode.BAD_RECORD]: Retry.NEVER,
   [ErrorCode.CHAIN_CONFLICT]: Retry.NOW,
   [ErrorCode.UNKNOWN_USER]: Retry.NEVER,
+  [ErrorCode.LINK_UNKNOWN]: Retry.NEVER,
+  [ErrorCode.TOO_MANY_DEVICES]: Retry.NEVER,
   [ErrorCode.UNKNOWN_ROOM]: Retry.NEVER,
   [ErrorCode.STALE]: Retry.NOW,
   [ErrorCode.LOG_RESET]: Retry.NOW,
@@ -45,6 +47,7 @@ const retries: Readonly<Record<ErrorCode, Retry>> = {
   [ErrorCode.BUSY]: Retry.LATER,
   [ErrorCode.STORAGE_FULL]: Retry.LATER,
   [ErrorCode.INTERNAL]: Retry.LATER,
+  [ErrorCode.READ_ONLY]: Retry.LATER,
 };
 
 /** What a client may do after an error. A code of a newer server is tried again later. */

@@ -39,6 +39,7 @@ export { checkTitle, foldName, type UserName } from "./names.ts";
 export {
   type ArrivalInput,
   type AuthInput,
+  archiveInput,
   arrivalInput,
   authInput,
   type CertificateInput,
@@ -47,6 +48,9 @@ export {
   disablementInput,
   envelopeInput,
   grantInput,
+  logKeyInput,
+  type ResetInput,
+  resetInput,
   tlsBinding,
   webSocketBinding,
 } from "./signing.ts";

@@ -20,6 +20,24 @@ export const limits = {
   directoryPageRecordsMax: 500,
   /** Bytes of records in one directory page; the page is cut before it would be larger. */
   directoryPageBytesMax: 512 * 1024,
+  /** Devices of one user that are not revoked, a recovery phrase not counted. */
+  devicesPerUserMax: 32,
+  /** Recovery phrases of one user that are good at the same time. */
+  recoveryKeysMax: 4,
+  /** Records that are handed back and wait for the rest; larger gaps need the operator. */
+  handedBackRecordsMax: 20_000,
+  /** A sealed message of a link. */
+  linkMessageBytesMax: 4096,
+  /** Messages of one link. */
+  linkMessagesMax: 16,
+  /** A mailbox for linking ends after this time. */
+  linkLifetimeMs: 600_000,
+  /** A record of an archive. */
+  archiveRecordBytesMax: 128 * 1024,
+  /** Records in one page of an archive. */
+  archivePageRecordsMax: 256,
+  /** Bytes of records in one page of an archive. */
+  archivePageBytesMax: 512 * 1024,
   /** A user's or room's name, in UTF-8. */
   nameBytesMax: 64,
   /** One-time KeyPackages kept for a device. */

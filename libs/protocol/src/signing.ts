@@ -141,3 +141,32 @@ export function disablementInput(input: DisablementInput): Uint8Array<ArrayBuffe
 export function deviceCounterInput(payloadSha256: Uint8Array): Uint8Array<ArrayBuffer> {
   return signed("device", sized("payloadSha256", payloadSha256, 32));
 }
+
+/** What the server identity key signs to vouch for the key of the directory's checkpoints. */
+export function logKeyInput(logKey: Uint8Array): Uint8Array<ArrayBuffer> {
+  return signed("log-key", sized("logKey", logKey, 32));
+}
+
+/** Whose identity may begin anew, by which invite, until when. */
+export interface ResetInput {
+  readonly user: Uint8Array;
+  /** The invite's Ed25519 public key. */
+  readonly inviteKey: Uint8Array;
+  /** Wall time; 0 never. */
+  readonly expiresMs: number;
+}
+
+/** What the owner's signing key signs to allow a user's identity to begin anew. */
+export function resetInput(input: ResetInput): Uint8Array<ArrayBuffer> {
+  return signed(
+    "reset",
+    sized("user", input.user, 16),
+    sized("inviteKey", input.inviteKey, 32),
+    u64("expiresMs", input.expiresMs),
+  );
+}
+
+/** What a device's signing key signs of an archive record: its exact bytes. */
+export function archiveInput(record: Uint8Array): Uint8Array<ArrayBuffer> {
+  return signed("archive", record);
+}

@@ -403,6 +403,72 @@ export declare type Request = Message<"sotto.v1.Request"> & {
      */
     value: ListDisabled;
     case: "listDisabled";
+  } | {
+    /**
+     * @generated from field: sotto.v1.GetCheckpoint get_checkpoint = 24;
+     */
+    value: GetCheckpoint;
+    case: "getCheckpoint";
+  } | {
+    /**
+     * @generated from field: sotto.v1.GetInclusionProof get_inclusion_proof = 25;
+     */
+    value: GetInclusionProof;
+    case: "getInclusionProof";
+  } | {
+    /**
+     * @generated from field: sotto.v1.GetConsistencyProof get_consistency_proof = 26;
+     */
+    value: GetConsistencyProof;
+    case: "getConsistencyProof";
+  } | {
+    /**
+     * @generated from field: sotto.v1.HandBackRecords hand_back_records = 27;
+     */
+    value: HandBackRecords;
+    case: "handBackRecords";
+  } | {
+    /**
+     * @generated from field: sotto.v1.OpenLink open_link = 28;
+     */
+    value: OpenLink;
+    case: "openLink";
+  } | {
+    /**
+     * @generated from field: sotto.v1.PutLink put_link = 29;
+     */
+    value: PutLink;
+    case: "putLink";
+  } | {
+    /**
+     * @generated from field: sotto.v1.GetLink get_link = 30;
+     */
+    value: GetLink;
+    case: "getLink";
+  } | {
+    /**
+     * @generated from field: sotto.v1.GetHandshake get_handshake = 31;
+     */
+    value: GetHandshake;
+    case: "getHandshake";
+  } | {
+    /**
+     * @generated from field: sotto.v1.AppendArchive append_archive = 32;
+     */
+    value: AppendArchive;
+    case: "appendArchive";
+  } | {
+    /**
+     * @generated from field: sotto.v1.ReadArchive read_archive = 33;
+     */
+    value: ReadArchive;
+    case: "readArchive";
+  } | {
+    /**
+     * @generated from field: sotto.v1.ReportTrouble report_trouble = 34;
+     */
+    value: ReportTrouble;
+    case: "reportTrouble";
   } | { case: undefined; value?: undefined };
 };
 
@@ -533,6 +599,42 @@ export declare type Response = Message<"sotto.v1.Response"> & {
      */
     value: DisabledList;
     case: "disabledList";
+  } | {
+    /**
+     * @generated from field: sotto.v1.SignedCheckpoint signed_checkpoint = 20;
+     */
+    value: SignedCheckpoint;
+    case: "signedCheckpoint";
+  } | {
+    /**
+     * @generated from field: sotto.v1.MerkleProof merkle_proof = 21;
+     */
+    value: MerkleProof;
+    case: "merkleProof";
+  } | {
+    /**
+     * @generated from field: sotto.v1.HandedBack handed_back = 22;
+     */
+    value: HandedBack;
+    case: "handedBack";
+  } | {
+    /**
+     * @generated from field: sotto.v1.LinkMessage link_message = 23;
+     */
+    value: LinkMessage;
+    case: "linkMessage";
+  } | {
+    /**
+     * @generated from field: sotto.v1.HandshakeRecord handshake_record = 24;
+     */
+    value: HandshakeRecord;
+    case: "handshakeRecord";
+  } | {
+    /**
+     * @generated from field: sotto.v1.ArchivePage archive_page = 25;
+     */
+    value: ArchivePage;
+    case: "archivePage";
   } | { case: undefined; value?: undefined };
 };
 
@@ -597,6 +699,13 @@ export declare type DirectoryPage = Message<"sotto.v1.DirectoryPage"> & {
    * @generated from field: uint64 size = 3;
    */
   size: bigint;
+
+  /**
+   * The newest one, of `size` or a smaller directory.
+   *
+   * @generated from field: sotto.v1.SignedCheckpoint checkpoint = 4;
+   */
+  checkpoint?: SignedCheckpoint | undefined;
 };
 
 /**
@@ -604,6 +713,169 @@ export declare type DirectoryPage = Message<"sotto.v1.DirectoryPage"> & {
  * Use `create(DirectoryPageSchema)` to create a new message.
  */
 export declare const DirectoryPageSchema: GenMessage<DirectoryPage>;
+
+/**
+ * A checkpoint of the directory as a C2SP signed note: origin, size and root, signed by the log key.
+ *
+ * @generated from message sotto.v1.SignedCheckpoint
+ */
+export declare type SignedCheckpoint = Message<"sotto.v1.SignedCheckpoint"> & {
+  /**
+   * The note with its signature line, UTF-8.
+   *
+   * @generated from field: bytes note = 1;
+   */
+  note: Uint8Array;
+
+  /**
+   * Ed25519 public key that signs checkpoints (32 bytes).
+   *
+   * @generated from field: bytes log_key = 2;
+   */
+  logKey: Uint8Array;
+
+  /**
+   * Ed25519 by the server identity key over "sotto-log-key-v1\0" || log_key.
+   *
+   * @generated from field: bytes log_key_proof = 3;
+   */
+  logKeyProof: Uint8Array;
+
+  /**
+   * The server knows that it lacks records which it had signed: it takes them back and stores no new ones.
+   *
+   * @generated from field: bool behind = 4;
+   */
+  behind: boolean;
+};
+
+/**
+ * Describes the message sotto.v1.SignedCheckpoint.
+ * Use `create(SignedCheckpointSchema)` to create a new message.
+ */
+export declare const SignedCheckpointSchema: GenMessage<SignedCheckpoint>;
+
+/**
+ * @generated from message sotto.v1.GetCheckpoint
+ */
+export declare type GetCheckpoint = Message<"sotto.v1.GetCheckpoint"> & {
+};
+
+/**
+ * Describes the message sotto.v1.GetCheckpoint.
+ * Use `create(GetCheckpointSchema)` to create a new message.
+ */
+export declare const GetCheckpointSchema: GenMessage<GetCheckpoint>;
+
+/**
+ * Proof that record `index` is in the directory of `size` records (RFC 9162 section 2.1.3).
+ *
+ * @generated from message sotto.v1.GetInclusionProof
+ */
+export declare type GetInclusionProof = Message<"sotto.v1.GetInclusionProof"> & {
+  /**
+   * @generated from field: uint64 index = 1;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: uint64 size = 2;
+   */
+  size: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.GetInclusionProof.
+ * Use `create(GetInclusionProofSchema)` to create a new message.
+ */
+export declare const GetInclusionProofSchema: GenMessage<GetInclusionProof>;
+
+/**
+ * Proof that the directory of `second` records begins with that of `first` (RFC 9162 section 2.1.4).
+ *
+ * @generated from message sotto.v1.GetConsistencyProof
+ */
+export declare type GetConsistencyProof = Message<"sotto.v1.GetConsistencyProof"> & {
+  /**
+   * @generated from field: uint64 first = 1;
+   */
+  first: bigint;
+
+  /**
+   * @generated from field: uint64 second = 2;
+   */
+  second: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.GetConsistencyProof.
+ * Use `create(GetConsistencyProofSchema)` to create a new message.
+ */
+export declare const GetConsistencyProofSchema: GenMessage<GetConsistencyProof>;
+
+/**
+ * @generated from message sotto.v1.MerkleProof
+ */
+export declare type MerkleProof = Message<"sotto.v1.MerkleProof"> & {
+  /**
+   * @generated from field: repeated bytes hashes = 1;
+   */
+  hashes: Uint8Array[];
+};
+
+/**
+ * Describes the message sotto.v1.MerkleProof.
+ * Use `create(MerkleProofSchema)` to create a new message.
+ */
+export declare const MerkleProofSchema: GenMessage<MerkleProof>;
+
+/**
+ * Gives records back to a server that was restored from an older copy. Allowed before Authenticate.
+ *
+ * @generated from message sotto.v1.HandBackRecords
+ */
+export declare type HandBackRecords = Message<"sotto.v1.HandBackRecords"> & {
+  /**
+   * A note that bears the server's own signature, of a larger directory than it has.
+   *
+   * @generated from field: bytes note = 1;
+   */
+  note: Uint8Array;
+
+  /**
+   * @generated from field: uint64 from = 2;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: repeated bytes records = 3;
+   */
+  records: Uint8Array[];
+};
+
+/**
+ * Describes the message sotto.v1.HandBackRecords.
+ * Use `create(HandBackRecordsSchema)` to create a new message.
+ */
+export declare const HandBackRecordsSchema: GenMessage<HandBackRecords>;
+
+/**
+ * @generated from message sotto.v1.HandedBack
+ */
+export declare type HandedBack = Message<"sotto.v1.HandedBack"> & {
+  /**
+   * Where to go on: the index after the last record that the server has, or holds until all are there.
+   *
+   * @generated from field: uint64 next = 1;
+   */
+  next: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.HandedBack.
+ * Use `create(HandedBackSchema)` to create a new message.
+ */
+export declare const HandedBackSchema: GenMessage<HandedBack>;
 
 /**
  * A device-add, device-revoke or later record of the caller's own chain.
@@ -873,6 +1145,96 @@ export declare type KeyPackageList = Message<"sotto.v1.KeyPackageList"> & {
 export declare const KeyPackageListSchema: GenMessage<KeyPackageList>;
 
 /**
+ * Opens a mailbox through which a new device and the caller talk, for `linkLifetimeMs`. The channel
+ * follows from a secret that the server never has (16 bytes).
+ *
+ * @generated from message sotto.v1.OpenLink
+ */
+export declare type OpenLink = Message<"sotto.v1.OpenLink"> & {
+  /**
+   * @generated from field: bytes channel = 1;
+   */
+  channel: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.OpenLink.
+ * Use `create(OpenLinkSchema)` to create a new message.
+ */
+export declare const OpenLinkSchema: GenMessage<OpenLink>;
+
+/**
+ * Puts message `number` into a mailbox, sealed for the other side. Allowed before Authenticate.
+ *
+ * @generated from message sotto.v1.PutLink
+ */
+export declare type PutLink = Message<"sotto.v1.PutLink"> & {
+  /**
+   * @generated from field: bytes channel = 1;
+   */
+  channel: Uint8Array;
+
+  /**
+   * From 0; the new device writes even ones, the old device odd ones.
+   *
+   * @generated from field: uint32 number = 2;
+   */
+  number: number;
+
+  /**
+   * @generated from field: bytes sealed = 3;
+   */
+  sealed: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.PutLink.
+ * Use `create(PutLinkSchema)` to create a new message.
+ */
+export declare const PutLinkSchema: GenMessage<PutLink>;
+
+/**
+ * Asks for message `number`. Allowed before Authenticate.
+ *
+ * @generated from message sotto.v1.GetLink
+ */
+export declare type GetLink = Message<"sotto.v1.GetLink"> & {
+  /**
+   * @generated from field: bytes channel = 1;
+   */
+  channel: Uint8Array;
+
+  /**
+   * @generated from field: uint32 number = 2;
+   */
+  number: number;
+};
+
+/**
+ * Describes the message sotto.v1.GetLink.
+ * Use `create(GetLinkSchema)` to create a new message.
+ */
+export declare const GetLinkSchema: GenMessage<GetLink>;
+
+/**
+ * @generated from message sotto.v1.LinkMessage
+ */
+export declare type LinkMessage = Message<"sotto.v1.LinkMessage"> & {
+  /**
+   * Empty while there is none.
+   *
+   * @generated from field: bytes sealed = 1;
+   */
+  sealed: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.LinkMessage.
+ * Use `create(LinkMessageSchema)` to create a new message.
+ */
+export declare const LinkMessageSchema: GenMessage<LinkMessage>;
+
+/**
  * Rooms that the caller's user is in, whether this device is or not.
  *
  * @generated from message sotto.v1.ListRooms
@@ -1060,6 +1422,47 @@ export declare type Commit = Message<"sotto.v1.Commit"> & {
  * Use `create(CommitSchema)` to create a new message.
  */
 export declare const CommitSchema: GenMessage<Commit>;
+
+/**
+ * The room's last handshake record, for a device of a member that is not in the room itself.
+ *
+ * @generated from message sotto.v1.GetHandshake
+ */
+export declare type GetHandshake = Message<"sotto.v1.GetHandshake"> & {
+  /**
+   * @generated from field: bytes room = 1;
+   */
+  room: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.GetHandshake.
+ * Use `create(GetHandshakeSchema)` to create a new message.
+ */
+export declare const GetHandshakeSchema: GenMessage<GetHandshake>;
+
+/**
+ * @generated from message sotto.v1.HandshakeRecord
+ */
+export declare type HandshakeRecord = Message<"sotto.v1.HandshakeRecord"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * A SignedEnvelope.
+   *
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.HandshakeRecord.
+ * Use `create(HandshakeRecordSchema)` to create a new message.
+ */
+export declare const HandshakeRecordSchema: GenMessage<HandshakeRecord>;
 
 /**
  * @generated from message sotto.v1.Append
@@ -1281,6 +1684,124 @@ export declare type StoredMessage = Message<"sotto.v1.StoredMessage"> & {
  * Use `create(StoredMessageSchema)` to create a new message.
  */
 export declare const StoredMessageSchema: GenMessage<StoredMessage>;
+
+/**
+ * Adds a record to the caller's own archive: what its devices remember, sealed for them alone.
+ * Answered by Appended.
+ *
+ * @generated from message sotto.v1.AppendArchive
+ */
+export declare type AppendArchive = Message<"sotto.v1.AppendArchive"> & {
+  /**
+   * Chosen by the sender, unique for its device (16 bytes).
+   *
+   * @generated from field: bytes id = 1;
+   */
+  id: Uint8Array;
+
+  /**
+   * A SignedArchiveRecord.
+   *
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.AppendArchive.
+ * Use `create(AppendArchiveSchema)` to create a new message.
+ */
+export declare const AppendArchiveSchema: GenMessage<AppendArchive>;
+
+/**
+ * Records of the caller's own archive after `after`; incarnation empty: from the first.
+ *
+ * @generated from message sotto.v1.ReadArchive
+ */
+export declare type ReadArchive = Message<"sotto.v1.ReadArchive"> & {
+  /**
+   * @generated from field: sotto.v1.Position after = 1;
+   */
+  after?: Position | undefined;
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message sotto.v1.ReadArchive.
+ * Use `create(ReadArchiveSchema)` to create a new message.
+ */
+export declare const ReadArchiveSchema: GenMessage<ReadArchive>;
+
+/**
+ * @generated from message sotto.v1.ArchiveEntry
+ */
+export declare type ArchiveEntry = Message<"sotto.v1.ArchiveEntry"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.ArchiveEntry.
+ * Use `create(ArchiveEntrySchema)` to create a new message.
+ */
+export declare const ArchiveEntrySchema: GenMessage<ArchiveEntry>;
+
+/**
+ * @generated from message sotto.v1.ArchivePage
+ */
+export declare type ArchivePage = Message<"sotto.v1.ArchivePage"> & {
+  /**
+   * @generated from field: bytes incarnation = 1;
+   */
+  incarnation: Uint8Array;
+
+  /**
+   * @generated from field: repeated sotto.v1.ArchiveEntry entries = 2;
+   */
+  entries: ArchiveEntry[];
+
+  /**
+   * The archive's last sequence when the page was read.
+   *
+   * @generated from field: uint64 head = 3;
+   */
+  head: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.ArchivePage.
+ * Use `create(ArchivePageSchema)` to create a new message.
+ */
+export declare const ArchivePageSchema: GenMessage<ArchivePage>;
+
+/**
+ * How many messages this device could not open since it reported last. Counted, never kept.
+ *
+ * @generated from message sotto.v1.ReportTrouble
+ */
+export declare type ReportTrouble = Message<"sotto.v1.ReportTrouble"> & {
+  /**
+   * @generated from field: uint32 cannot_open = 1;
+   */
+  cannotOpen: number;
+};
+
+/**
+ * Describes the message sotto.v1.ReportTrouble.
+ * Use `create(ReportTroubleSchema)` to create a new message.
+ */
+export declare const ReportTroubleSchema: GenMessage<ReportTrouble>;
 
 /**
  * For this connection. ONLINE or IDLE on a quiet connection makes it seen, and is answered by a
@@ -2184,6 +2705,16 @@ export enum ErrorCode {
   UNKNOWN_USER = 307,
 
   /**
+   * @generated from enum value: ERROR_CODE_LINK_UNKNOWN = 308;
+   */
+  LINK_UNKNOWN = 308,
+
+  /**
+   * @generated from enum value: ERROR_CODE_TOO_MANY_DEVICES = 309;
+   */
+  TOO_MANY_DEVICES = 309,
+
+  /**
    * 4xx: rooms
    *
    * @generated from enum value: ERROR_CODE_UNKNOWN_ROOM = 400;
@@ -2268,6 +2799,11 @@ export enum ErrorCode {
    * @generated from enum value: ERROR_CODE_INTERNAL = 604;
    */
   INTERNAL = 604,
+
+  /**
+   * @generated from enum value: ERROR_CODE_READ_ONLY = 605;
+   */
+  READ_ONLY = 605,
 }
 
 /**

@@ -86,7 +86,32 @@ export declare type Content = Message<"sotto.v1.Content"> & {
      */
     value: MediaDeleted;
     case: "mediaDeleted";
+  } | {
+    /**
+     * @generated from field: sotto.v1.AskAgain ask_again = 12;
+     */
+    value: AskAgain;
+    case: "askAgain";
+  } | {
+    /**
+     * @generated from field: sotto.v1.Again again = 13;
+     */
+    value: Again;
+    case: "again";
+  } | {
+    /**
+     * @generated from field: sotto.v1.HistoryShare history_share = 14;
+     */
+    value: HistoryShare;
+    case: "historyShare";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Sender sequences that this device gave to messages and took back before any of them was sent.
+   *
+   * @generated from field: repeated uint64 withdrawn = 15;
+   */
+  withdrawn: bigint[];
 };
 
 /**
@@ -110,6 +135,13 @@ export declare type DirectoryHead = Message<"sotto.v1.DirectoryHead"> & {
    * @generated from field: bytes root = 2;
    */
   root: Uint8Array;
+
+  /**
+   * The log key's signature of the checkpoint of this size and root (64 bytes); empty where there is none.
+   *
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
 };
 
 /**
@@ -254,4 +286,168 @@ export declare type MediaDeleted = Message<"sotto.v1.MediaDeleted"> & {
  * Use `create(MediaDeletedSchema)` to create a new message.
  */
 export declare const MediaDeletedSchema: GenMessage<MediaDeleted>;
+
+/**
+ * Asks devices for messages of theirs that this device could not open; each message once.
+ *
+ * @generated from message sotto.v1.AskAgain
+ */
+export declare type AskAgain = Message<"sotto.v1.AskAgain"> & {
+  /**
+   * @generated from field: repeated sotto.v1.MissedMessage missed = 1;
+   */
+  missed: MissedMessage[];
+};
+
+/**
+ * Describes the message sotto.v1.AskAgain.
+ * Use `create(AskAgainSchema)` to create a new message.
+ */
+export declare const AskAgainSchema: GenMessage<AskAgain>;
+
+/**
+ * @generated from message sotto.v1.MissedMessage
+ */
+export declare type MissedMessage = Message<"sotto.v1.MissedMessage"> & {
+  /**
+   * The device that sent it.
+   *
+   * @generated from field: bytes device = 1;
+   */
+  device: Uint8Array;
+
+  /**
+   * @generated from field: bytes id = 2;
+   */
+  id: Uint8Array;
+
+  /**
+   * @generated from field: uint64 sequence = 3;
+   */
+  sequence: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.MissedMessage.
+ * Use `create(MissedMessageSchema)` to create a new message.
+ */
+export declare const MissedMessageSchema: GenMessage<MissedMessage>;
+
+/**
+ * A message again, sealed to the device that asked for it. Good only from the device that sent it first.
+ *
+ * @generated from message sotto.v1.Again
+ */
+export declare type Again = Message<"sotto.v1.Again"> & {
+  /**
+   * The device that asked.
+   *
+   * @generated from field: bytes device = 1;
+   */
+  device: Uint8Array;
+
+  /**
+   * @generated from field: bytes id = 2;
+   */
+  id: Uint8Array;
+
+  /**
+   * @generated from field: uint64 sequence = 3;
+   */
+  sequence: bigint;
+
+  /**
+   * The encoded Content, sealed to that device's sealing key.
+   *
+   * @generated from field: bytes sealed = 4;
+   */
+  sealed: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.Again.
+ * Use `create(AgainSchema)` to create a new message.
+ */
+export declare const AgainSchema: GenMessage<Again>;
+
+/**
+ * What was said before, for those who came later: sealed files of HistoryBundle, oldest first.
+ *
+ * @generated from message sotto.v1.HistoryShare
+ */
+export declare type HistoryShare = Message<"sotto.v1.HistoryShare"> & {
+  /**
+   * @generated from field: repeated sotto.v1.MediaManifest bundles = 1;
+   */
+  bundles: MediaManifest[];
+
+  /**
+   * Everything up to this sequence is in them.
+   *
+   * @generated from field: uint64 up_to = 2;
+   */
+  upTo: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.HistoryShare.
+ * Use `create(HistoryShareSchema)` to create a new message.
+ */
+export declare const HistoryShareSchema: GenMessage<HistoryShare>;
+
+/**
+ * What somebody remembers of a room, in the order of the room.
+ *
+ * @generated from message sotto.v1.HistoryBundle
+ */
+export declare type HistoryBundle = Message<"sotto.v1.HistoryBundle"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * @generated from field: repeated sotto.v1.RememberedMessage messages = 2;
+   */
+  messages: RememberedMessage[];
+};
+
+/**
+ * Describes the message sotto.v1.HistoryBundle.
+ * Use `create(HistoryBundleSchema)` to create a new message.
+ */
+export declare const HistoryBundleSchema: GenMessage<HistoryBundle>;
+
+/**
+ * @generated from message sotto.v1.RememberedMessage
+ */
+export declare type RememberedMessage = Message<"sotto.v1.RememberedMessage"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: bytes sender = 2;
+   */
+  sender: Uint8Array;
+
+  /**
+   * @generated from field: bytes device = 3;
+   */
+  device: Uint8Array;
+
+  /**
+   * The encoded Content.
+   *
+   * @generated from field: bytes content = 4;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.RememberedMessage.
+ * Use `create(RememberedMessageSchema)` to create a new message.
+ */
+export declare const RememberedMessageSchema: GenMessage<RememberedMessage>;
 

@@ -10,7 +10,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file sotto/v1/content.proto.
  */
 export const file_sotto_v1_content = /*@__PURE__*/
-  fileDesc("ChZzb3R0by92MS9jb250ZW50LnByb3RvEghzb3R0by52MSLPAgoHQ29udGVudBIPCgd2ZXJzaW9uGAEgASgNEgoKAmlkGAIgASgMEgwKBHJvb20YAyABKAwSDQoFYXRfbXMYBCABKAQSFwoPc2VuZGVyX3NlcXVlbmNlGAUgASgEEhcKD3ByZXZpb3VzX3NoYTI1NhgGIAEoDBIvCg5kaXJlY3RvcnlfaGVhZBgHIAEoCzIXLnNvdHRvLnYxLkRpcmVjdG9yeUhlYWQSHgoEdGV4dBgIIAEoCzIOLnNvdHRvLnYxLlRleHRIABIkCgV0aXRsZRgJIAEoCzITLnNvdHRvLnYxLlJvb21UaXRsZUgAEigKBW1lZGlhGAogASgLMhcuc290dG8udjEuTWVkaWFNYW5pZmVzdEgAEi8KDW1lZGlhX2RlbGV0ZWQYCyABKAsyFi5zb3R0by52MS5NZWRpYURlbGV0ZWRIAEIGCgRib2R5IisKDURpcmVjdG9yeUhlYWQSDAoEc2l6ZRgBIAEoBBIMCgRyb290GAIgASgMIhQKBFRleHQSDAoEdGV4dBgBIAEoCSIaCglSb29tVGl0bGUSDQoFdGl0bGUYASABKAkilgIKDU1lZGlhTWFuaWZlc3QSDgoGb2JqZWN0GAEgASgMEgsKA2tleRgCIAEoDBIMCgRzYWx0GAMgASgMEhIKCmNvbW1pdG1lbnQYDiABKAwSEwoLcGxhaW5fYnl0ZXMYBCABKAQSFAoMc2VhbGVkX2J5dGVzGAUgASgEEgwKBHJvb3QYBiABKAwSDgoGaGFzaGVzGAcgASgMEiwKC2hhc2hfb2JqZWN0GAggASgLMhcuc290dG8udjEuTWVkaWFNYW5pZmVzdBIMCgRuYW1lGAkgASgJEgwKBG1pbWUYCiABKAkSEwoLZHVyYXRpb25fbXMYCyABKA0SDgoGY29kZWNzGAwgASgJEg4KBnBvc3RlchgNIAEoDCIeCgxNZWRpYURlbGV0ZWQSDgoGb2JqZWN0GAEgASgMYgZwcm90bzM");
+  fileDesc("ChZzb3R0by92MS9jb250ZW50LnByb3RvEghzb3R0by52MSLeAwoHQ29udGVudBIPCgd2ZXJzaW9uGAEgASgNEgoKAmlkGAIgASgMEgwKBHJvb20YAyABKAwSDQoFYXRfbXMYBCABKAQSFwoPc2VuZGVyX3NlcXVlbmNlGAUgASgEEhcKD3ByZXZpb3VzX3NoYTI1NhgGIAEoDBIvCg5kaXJlY3RvcnlfaGVhZBgHIAEoCzIXLnNvdHRvLnYxLkRpcmVjdG9yeUhlYWQSHgoEdGV4dBgIIAEoCzIOLnNvdHRvLnYxLlRleHRIABIkCgV0aXRsZRgJIAEoCzITLnNvdHRvLnYxLlJvb21UaXRsZUgAEigKBW1lZGlhGAogASgLMhcuc290dG8udjEuTWVkaWFNYW5pZmVzdEgAEi8KDW1lZGlhX2RlbGV0ZWQYCyABKAsyFi5zb3R0by52MS5NZWRpYURlbGV0ZWRIABInCglhc2tfYWdhaW4YDCABKAsyEi5zb3R0by52MS5Bc2tBZ2FpbkgAEiAKBWFnYWluGA0gASgLMg8uc290dG8udjEuQWdhaW5IABIvCg1oaXN0b3J5X3NoYXJlGA4gASgLMhYuc290dG8udjEuSGlzdG9yeVNoYXJlSAASEQoJd2l0aGRyYXduGA8gAygEQgYKBGJvZHkiPgoNRGlyZWN0b3J5SGVhZBIMCgRzaXplGAEgASgEEgwKBHJvb3QYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIhQKBFRleHQSDAoEdGV4dBgBIAEoCSIaCglSb29tVGl0bGUSDQoFdGl0bGUYASABKAkilgIKDU1lZGlhTWFuaWZlc3QSDgoGb2JqZWN0GAEgASgMEgsKA2tleRgCIAEoDBIMCgRzYWx0GAMgASgMEhIKCmNvbW1pdG1lbnQYDiABKAwSEwoLcGxhaW5fYnl0ZXMYBCABKAQSFAoMc2VhbGVkX2J5dGVzGAUgASgEEgwKBHJvb3QYBiABKAwSDgoGaGFzaGVzGAcgASgMEiwKC2hhc2hfb2JqZWN0GAggASgLMhcuc290dG8udjEuTWVkaWFNYW5pZmVzdBIMCgRuYW1lGAkgASgJEgwKBG1pbWUYCiABKAkSEwoLZHVyYXRpb25fbXMYCyABKA0SDgoGY29kZWNzGAwgASgJEg4KBnBvc3RlchgNIAEoDCIeCgxNZWRpYURlbGV0ZWQSDgoGb2JqZWN0GAEgASgMIjMKCEFza0FnYWluEicKBm1pc3NlZBgBIAMoCzIXLnNvdHRvLnYxLk1pc3NlZE1lc3NhZ2UiPQoNTWlzc2VkTWVzc2FnZRIOCgZkZXZpY2UYASABKAwSCgoCaWQYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQiRQoFQWdhaW4SDgoGZGV2aWNlGAEgASgMEgoKAmlkGAIgASgMEhAKCHNlcXVlbmNlGAMgASgEEg4KBnNlYWxlZBgEIAEoDCJHCgxIaXN0b3J5U2hhcmUSKAoHYnVuZGxlcxgBIAMoCzIXLnNvdHRvLnYxLk1lZGlhTWFuaWZlc3QSDQoFdXBfdG8YAiABKAQiTwoNSGlzdG9yeUJ1bmRsZRIPCgd2ZXJzaW9uGAEgASgNEi0KCG1lc3NhZ2VzGAIgAygLMhsuc290dG8udjEuUmVtZW1iZXJlZE1lc3NhZ2UiVgoRUmVtZW1iZXJlZE1lc3NhZ2USEAoIc2VxdWVuY2UYASABKAQSDgoGc2VuZGVyGAIgASgMEg4KBmRldmljZRgDIAEoDBIPCgdjb250ZW50GAQgASgMYgZwcm90bzM");
 
 /**
  * Describes the message sotto.v1.Content.
@@ -53,4 +53,46 @@ export const MediaManifestSchema = /*@__PURE__*/
  */
 export const MediaDeletedSchema = /*@__PURE__*/
   messageDesc(file_sotto_v1_content, 5);
+
+/**
+ * Describes the message sotto.v1.AskAgain.
+ * Use `create(AskAgainSchema)` to create a new message.
+ */
+export const AskAgainSchema = /*@__PURE__*/
+  messageDesc(file_sotto_v1_content, 6);
+
+/**
+ * Describes the message sotto.v1.MissedMessage.
+ * Use `create(MissedMessageSchema)` to create a new message.
+ */
+export const MissedMessageSchema = /*@__PURE__*/
+  messageDesc(file_sotto_v1_content, 7);
+
+/**
+ * Describes the message sotto.v1.Again.
+ * Use `create(AgainSchema)` to create a new message.
+ */
+export const AgainSchema = /*@__PURE__*/
+  messageDesc(file_sotto_v1_content, 8);
+
+/**
+ * Describes the message sotto.v1.HistoryShare.
+ * Use `create(HistoryShareSchema)` to create a new message.
+ */
+export const HistoryShareSchema = /*@__PURE__*/
+  messageDesc(file_sotto_v1_content, 9);
+
+/**
+ * Describes the message sotto.v1.HistoryBundle.
+ * Use `create(HistoryBundleSchema)` to create a new message.
+ */
+export const HistoryBundleSchema = /*@__PURE__*/
+  messageDesc(file_sotto_v1_content, 10);
+
+/**
+ * Describes the message sotto.v1.RememberedMessage.
+ * Use `create(RememberedMessageSchema)` to create a new message.
+ */
+export const RememberedMessageSchema = /*@__PURE__*/
+  messageDesc(file_sotto_v1_content, 11);
 

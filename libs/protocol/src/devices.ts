@@ -1,0 +1,1 @@
+export * from "./gen/sotto/v1/devices_pb.js";
