@@ -163,6 +163,25 @@ test("every source file is used by another one, or is where a program begins", (
   expect(dead).toEqual([]);
 });
 
+test("no program switches a check of the client off", () => {
+  const sdk = /^clients\/sdk\/src\//;
+  const programs = production.filter(
+    (path) =>
+      !sdk.test(path) && importsOf(path).some(({ specifier }) => /^@sotto\/sdk/.test(specifier)),
+  );
+  expect(programs.length).toBeGreaterThan(5);
+  expect(breaches(programs, (path) => codeOf(path).match(/\b(checks|allChecks)\b/g) ?? [])).toEqual(
+    [],
+  );
+  // Within the SDK the switches come from the options alone.
+  expect(
+    breaches(
+      production.filter((path) => sdk.test(path)),
+      (path) => codeOf(path).match(/\bchecks\s*:\s*\{|\.\.\.allChecks/g) ?? [],
+    ),
+  ).toEqual(["clients/sdk/src/client.ts: ...allChecks"]);
+});
+
 test("every adapter passes its port's law", () => {
   const laws: Readonly<Record<string, readonly string[]>> = {
     log: ["segment", "jetstream"],

@@ -16,6 +16,7 @@ import {
   type UserId,
 } from "@sotto/protocol";
 import { type SealCrypto, webSealCrypto } from "@sotto/sealed-media";
+import { allChecks, type Checks } from "./checks.ts";
 import type { Connection } from "./connection/connection.ts";
 import { Session } from "./connection/session.ts";
 import { DirectoryReplica } from "./directory/directory-replica.ts";
@@ -51,6 +52,8 @@ export interface ClientOptions {
   readonly sealCrypto?: SealCrypto;
   /** One-time KeyPackages to keep at the server. */
   readonly keyPackagesTarget?: number;
+  /** For tests that show that a check bites. */
+  readonly checks?: Partial<Checks>;
 }
 
 const requestTimeoutMs = 30_000;
@@ -116,7 +119,8 @@ export class SottoClient implements AsyncDisposable {
     const random = options.random ?? Math.random;
     const stop = new AbortController();
     const live = new LiveEvents();
-    const directory = await DirectoryReplica.open(store);
+    const checks = { ...allChecks, ...options.checks };
+    const directory = await DirectoryReplica.open(store, checks);
     const mls = createMls({ suite: profile.suite, now: () => clock.now() });
     const mlsKey = {
       publicKey: (await signerFromSeed(profile.secrets.mls)).publicKey,
@@ -148,6 +152,7 @@ export class SottoClient implements AsyncDisposable {
         clock,
         random,
         quiet: () => quiet.now,
+        checks,
       },
       {
         event: (event) => {
@@ -173,8 +178,9 @@ export class SottoClient implements AsyncDisposable {
       history: await History.open(store),
       outbox: await Outbox.open(store),
       directory,
+      checks,
       keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target }),
-      parts: new Parts(clock),
+      parts: new Parts(clock, checks),
       disabled: new DisabledPeople(profile.serverKeySha256),
       sealCrypto: options.sealCrypto ?? webSealCrypto,
       clock,

@@ -1,3 +1,4 @@
+export { allChecks, type Checks } from "./checks.ts";
 export { type ClientOptions, SottoClient } from "./client.ts";
 export { isConnectionLoss, SottoClientError, type SottoClientErrorCode } from "./errors.ts";
 export type { ClientEvent, PresenceWord } from "./events.ts";

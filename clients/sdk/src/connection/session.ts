@@ -16,6 +16,7 @@ import {
   webSocketBinding,
 } from "@sotto/protocol";
 import { randomBytes } from "../bytes.ts";
+import type { Checks } from "../checks.ts";
 import { SottoClientError } from "../errors.ts";
 import type { ServerAddress, Transport, TransportConnection } from "../ports/transport.ts";
 import { Backoff } from "./backoff.ts";
@@ -32,6 +33,7 @@ export interface SessionOptions {
   readonly authKey: Signer;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly checks: Checks;
   /** Asked at every login. */
   quiet(): boolean;
 }
@@ -202,7 +204,8 @@ async function logIn(
   transport: TransportConnection,
   options: SessionOptions,
 ): Promise<Authenticated> {
-  await checkServer(hello, transport, options.serverKeySha256, options.clock.now());
+  if (options.checks.serverPin)
+    await checkServer(hello, transport, options.serverKeySha256, options.clock.now());
   return await authenticate(connection, hello, transport, options);
 }
 

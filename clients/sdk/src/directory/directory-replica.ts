@@ -1,6 +1,7 @@
-import { Directory } from "@sotto/identity";
-import { limits, toSafeNumber } from "@sotto/protocol";
-import { equalBytes } from "../bytes.ts";
+import { Directory, parseRecord } from "@sotto/identity";
+import { limits, toHex, toSafeNumber } from "@sotto/protocol";
+import { equalBytes, sha256 } from "../bytes.ts";
+import type { Checks } from "../checks.ts";
 import type { Connection } from "../connection/connection.ts";
 import { SottoClientError } from "../errors.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
@@ -12,27 +13,34 @@ import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 export class DirectoryReplica {
   readonly directory: Directory;
   readonly #store: ProfileStore;
+  readonly #checks: Checks;
   readonly #grown: (() => void)[] = [];
   #syncing: Promise<void> | undefined;
   #last: Uint8Array | undefined;
 
-  private constructor(store: ProfileStore, directory: Directory, last: Uint8Array | undefined) {
+  private constructor(
+    store: ProfileStore,
+    checks: Checks,
+    directory: Directory,
+    last: Uint8Array | undefined,
+  ) {
     this.#store = store;
+    this.#checks = checks;
     this.directory = directory;
     this.#last = last;
   }
 
-  static async open(store: ProfileStore): Promise<DirectoryReplica> {
+  static async open(store: ProfileStore, checks: Checks): Promise<DirectoryReplica> {
     const directory = new Directory();
     let last: Uint8Array | undefined;
     for (let after = ""; ; ) {
       const page = await store.scan("directory", { after, limit: 1000 });
       for (const { key, value } of page) {
-        await directory.apply(value);
+        await take(directory, value, checks);
         last = value;
         after = key;
       }
-      if (page.length < 1000) return new DirectoryReplica(store, directory, last);
+      if (page.length < 1000) return new DirectoryReplica(store, checks, directory, last);
     }
   }
 
@@ -68,7 +76,9 @@ export class DirectoryReplica {
         "directoryPage",
       );
       const records = this.#last ? page.records.slice(1) : page.records;
-      if (this.#last && !(page.records[0] && equalBytes(page.records[0], this.#last))) {
+      const known = page.records[0];
+      const follows = !this.#last || (known !== undefined && equalBytes(known, this.#last));
+      if (this.#checks.directoryOverlap && !follows) {
         throw new SottoClientError(
           "SERVER_MISBEHAVED",
           "the server's key directory is not the one that this device has seen: it was replaced or set back",
@@ -78,7 +88,7 @@ export class DirectoryReplica {
       if (this.size >= toSafeNumber(page.size)) break;
       if (records.length === 0) break;
     }
-    if (this.size < size) {
+    if (this.#checks.withheldRecords && this.size < size) {
       throw new SottoClientError(
         "SERVER_MISBEHAVED",
         "the server holds back records of its key directory",
@@ -91,10 +101,19 @@ export class DirectoryReplica {
     const changes: StoreChange[] = [];
     for (const bytes of records) {
       const key = String(this.size).padStart(10, "0");
-      await this.directory.apply(bytes);
+      await take(this.directory, bytes, this.#checks);
       changes.push({ table: "directory", key, value: bytes });
       this.#last = bytes;
     }
     await this.#store.commit(changes);
+  }
+}
+
+/** Takes in the next record where it follows the rules. */
+async function take(directory: Directory, bytes: Uint8Array, checks: Checks): Promise<void> {
+  if (checks.directoryRules) await directory.apply(bytes);
+  else {
+    const hash = toHex(await sha256(bytes));
+    await directory.take({ parsed: parseRecord(bytes), hash, index: directory.size });
   }
 }

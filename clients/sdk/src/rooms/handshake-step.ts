@@ -111,7 +111,7 @@ async function enter(step: Step): Promise<Group | undefined> {
     const group = await context.keyPackages.join(
       welcome,
       tree,
-      judgeAt(context.directory, toSafeNumber(envelope.directorySize)),
+      judgeAt(context, toSafeNumber(envelope.directorySize)),
     );
     if (toHex(group.room) !== state.room)
       throw new SottoClientError("ALTERED", "the invitation is for another room");
@@ -174,7 +174,7 @@ async function apply(step: Step, group: Group): Promise<Group> {
         added: envelope.added.map((leaf) => toHex(leaf.device)),
         removed: envelope.removed.map((leaf) => toHex(leaf.device)),
       },
-      judge: judgeAt(context.directory, toSafeNumber(envelope.directorySize)),
+      judge: judgeAt(context, toSafeNumber(envelope.directorySize)),
     });
     state.skipped = [];
     return group;

@@ -2,7 +2,7 @@ import type { LeafIdentity } from "@sotto/mls";
 import type { DeviceId } from "@sotto/protocol";
 import { toHex } from "@sotto/protocol";
 import { equalBytes } from "../bytes.ts";
-import type { DirectoryReplica } from "../directory/directory-replica.ts";
+import type { RoomContext } from "./room-context.ts";
 
 /**
  * Judges a leaf by the directory as it was at `size`, so that everybody judges alike: was this key
@@ -10,11 +10,12 @@ import type { DirectoryReplica } from "../directory/directory-replica.ts";
  * could join a group that still holds it; revocation is acted on by removing it.
  */
 export function judgeAt(
-  replica: DirectoryReplica,
+  { directory, checks }: Pick<RoomContext, "directory" | "checks">,
   size: number,
 ): (leaf: LeafIdentity, key: Uint8Array) => boolean {
   return (leaf, key) => {
-    const device = replica.directory.deviceAsOf(leaf.device as DeviceId, size);
+    if (!checks.leafJudged) return true;
+    const device = directory.directory.deviceAsOf(leaf.device as DeviceId, size);
     return (
       device !== undefined &&
       device.user === leaf.user &&

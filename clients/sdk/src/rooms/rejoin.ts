@@ -54,7 +54,7 @@ async function write(room: RoomReplica, connection: Connection) {
     identity: context.leaf,
     signatureKey: context.mlsKey,
     resync: state.roster.devices.has(context.profile.device),
-    judge: judgeAt(context.directory, context.directory.size),
+    judge: judgeAt(context, context.directory.size),
   });
   const newTree = await joined.group.tree();
   const treePart = await context.parts.describe(newTree);

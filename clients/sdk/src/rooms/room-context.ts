@@ -2,6 +2,7 @@ import type { Clock } from "@sotto/clock";
 import type { Signer } from "@sotto/identity";
 import type { LeafIdentity, Mls, SignatureKey } from "@sotto/mls";
 import type { SealCrypto } from "@sotto/sealed-media";
+import type { Checks } from "../checks.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { DirectoryReplica } from "../directory/directory-replica.ts";
 import type { History } from "../history/history.ts";
@@ -26,6 +27,7 @@ export interface RoomContext {
   readonly keyPackages: KeyPackages;
   readonly parts: Parts;
   readonly disabled: DisabledPeople;
+  readonly checks: Checks;
   readonly sealCrypto: SealCrypto;
   readonly clock: Clock;
   readonly random: () => number;

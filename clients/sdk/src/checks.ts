@@ -1,0 +1,71 @@
+/**
+ * What a client checks of all that reaches it: from the server, from the network, from other members. Every
+ * name is one place in the code, which reads it from `context.checks`. A program never switches one off: a
+ * test does, to show that the attack that the check refuses would have succeeded.
+ */
+export interface Checks {
+  /** The server's identity key is the pinned one and vouches for the certificate. */
+  readonly serverPin: boolean;
+  /** Every identity record follows the rules: chain, signatures, names. */
+  readonly directoryRules: boolean;
+  /** The directory goes on from what this device has seen of it. */
+  readonly directoryOverlap: boolean;
+  /** Records that something names are there, or nothing goes on. */
+  readonly withheldRecords: boolean;
+  /** The server's signed checkpoint is that of the records. */
+  readonly checkpoint: boolean;
+  /** Heads inside messages are those of one directory. */
+  readonly headGossip: boolean;
+  /** Old records, read again at random, are what they were. */
+  readonly oldRecords: boolean;
+  /** A leaf's key is certified for its device by the directory. */
+  readonly leafJudged: boolean;
+  /** A KeyPackage is for the device that it was asked for, certified, and in its time. */
+  readonly keyPackage: boolean;
+  /** A handshake record is signed by its committer. */
+  readonly envelopeSignature: boolean;
+  /** A handshake record follows the room's rules: place, kind, who may. */
+  readonly envelopeRules: boolean;
+  /** A commit does what its envelope says. */
+  readonly commitRules: boolean;
+  /** A large part is the one that its hash names. */
+  readonly partHash: boolean;
+  /** A message is for the room, the id and the device under which it stands. */
+  readonly contentPlace: boolean;
+  /** A message of one device and id is taken once. */
+  readonly messageOnce: boolean;
+  /** A sender's messages follow one another without a gap. */
+  readonly senderChain: boolean;
+  /** What a device comes back by is of a member, and not older than what it has seen. */
+  readonly groupInfo: boolean;
+  /** Nothing is sealed into a group that holds a revoked device. */
+  readonly revokedLeaf: boolean;
+  /** What a message was asked for again with is what the asked device said. */
+  readonly answeredAgain: boolean;
+  /** Archive records and shared history are of a device that may write them. */
+  readonly archive: boolean;
+}
+
+/** What every program runs with. */
+export const allChecks: Checks = {
+  serverPin: true,
+  directoryRules: true,
+  directoryOverlap: true,
+  withheldRecords: true,
+  checkpoint: true,
+  headGossip: true,
+  oldRecords: true,
+  leafJudged: true,
+  keyPackage: true,
+  envelopeSignature: true,
+  envelopeRules: true,
+  commitRules: true,
+  partHash: true,
+  contentPlace: true,
+  messageOnce: true,
+  senderChain: true,
+  groupInfo: true,
+  revokedLeaf: true,
+  answeredAgain: true,
+  archive: true,
+};
