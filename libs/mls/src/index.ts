@@ -11,5 +11,6 @@ export type { Judge, LeafIdentity, SignatureKey } from "./leaf-identity.ts";
 export { createMls, Mls, type MlsOptions } from "./mls.ts";
 export { MlsError, type MlsErrorCode } from "./mls-error.ts";
 export type { OpenedMessage } from "./open-message.ts";
-export { generateSealingKey, type SealingKeyPair } from "./sealing-key.ts";
+export { openSealed, sealOverheadBytes, sealTo } from "./sealed-secret.ts";
+export { generateSealingKey, type SealingKeyPair, sealingKeyOf } from "./sealing-key.ts";
 export type { SuiteName } from "./suite.ts";

@@ -10,10 +10,21 @@ export interface SealingKeyPair {
 
 /** A new key pair for sealing from device to device. */
 export async function generateSealingKey(): Promise<SealingKeyPair> {
+  return await sealingKeyOf(crypto.getRandomValues(new Uint8Array(32)));
+}
+
+/**
+ * The key pair of a private key, which is the seed that everything follows from
+ * (draft-connolly-cfrg-xwing-kem, GenerateKeyPairDerand). Throws `RangeError` where it has not 32 bytes.
+ */
+export async function sealingKeyOf(privateKey: Uint8Array): Promise<SealingKeyPair> {
+  if (privateKey.length !== 32)
+    throw new RangeError(`a sealing key's private half has 32 bytes, not ${privateKey.length}`);
   const kem = new XWing();
-  const { publicKey, privateKey } = await kem.generateKeyPair();
+  // The library keeps the buffer that it is given, whole: it gets one of its own.
+  const { publicKey } = await kem.generateKeyPairDerand(privateKey.slice());
   return {
-    publicKey: new Uint8Array(await kem.serializePublicKey(publicKey)),
-    privateKey: new Uint8Array(await kem.serializePrivateKey(privateKey)),
+    publicKey: new Uint8Array(await kem.serializePublicKey(publicKey)).slice(),
+    privateKey: privateKey.slice(),
   };
 }
