@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { DirectoryStore, RecordAppend, StoredInvite } from "./directory-store.ts";
+import type {
+  DirectoryStore,
+  MailboxOpening,
+  RecordAppend,
+  StoredInvite,
+} from "./directory-store.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const hex = (text: string) => Buffer.from(text).toString("hex");
@@ -28,6 +33,18 @@ function invite(name: string, more: Partial<StoredInvite> = {}): StoredInvite {
     expiresAt: 0,
     usesLeft: 1,
     grants: bytes("grant"),
+    ...more,
+  };
+}
+
+function mailbox(name: string, more: Partial<MailboxOpening> = {}): MailboxOpening {
+  return {
+    channel: hex(name),
+    owner: hex("owner"),
+    now: 1000,
+    expiresAt: 61_000,
+    ownedMax: 3,
+    allMax: 5,
     ...more,
   };
 }
@@ -231,6 +248,60 @@ export function describeDirectoryStore(
       expect(await again.setDisabled(b, undefined)).toBe(true);
       expect(await again.setDisabled(b, undefined)).toBe(false);
       expect(await again.listDisabled()).toEqual([{ user: a, since: 30 }]);
+    });
+
+    test("a message in a mailbox is written once, and read by whoever knows the channel", async () => {
+      const channel = hex("m");
+      expect(await store.putMail(channel, 0, bytes("early"), 1000)).toBe("UNKNOWN");
+      expect(await store.getMail(channel, 0, 1000)).toBeUndefined();
+      expect(await store.openMailbox(mailbox("m"))).toBe("OPEN");
+      expect(await store.getMail(channel, 0, 1000)).toEqual(new Uint8Array());
+      const strange = Uint8Array.from({ length: 256 }, (_, i) => i);
+      expect(await store.putMail(channel, 0, strange, 1000)).toBe("DONE");
+      expect(await store.putMail(channel, 0, strange, 1000)).toBe("DONE");
+      expect(await store.putMail(channel, 0, bytes("other"), 1000)).toBe("CONFLICT");
+      expect(await store.putMail(channel, 1, bytes("answer"), 1000)).toBe("DONE");
+      const again = await opened.reopen();
+      expect(await again.getMail(channel, 0, 1000)).toEqual(strange);
+      expect(await again.getMail(channel, 1, 1000)).toEqual(bytes("answer"));
+      expect(await again.getMail(channel, 2, 1000)).toEqual(new Uint8Array());
+    });
+
+    test("of messages under one number exactly one is taken", async () => {
+      await store.openMailbox(mailbox("m"));
+      const put = await Promise.all(
+        Array.from({ length: 10 }, (_, i) => store.putMail(hex("m"), 0, bytes(`${i}`), 1000)),
+      );
+      expect(put.filter((word) => word === "DONE")).toHaveLength(1);
+      expect(put.filter((word) => word === "CONFLICT")).toHaveLength(9);
+    });
+
+    test("a mailbox ends at its time, and opening it again does not put that off", async () => {
+      const channel = hex("m");
+      await store.openMailbox(mailbox("m"));
+      await store.putMail(channel, 0, bytes("hello"), 1000);
+      expect(await store.openMailbox(mailbox("m", { now: 31_000, expiresAt: 91_000 }))).toBe(
+        "OPEN",
+      );
+      expect(await store.getMail(channel, 0, 60_999)).toEqual(bytes("hello"));
+      expect(await store.getMail(channel, 0, 61_000)).toBeUndefined();
+      expect(await store.putMail(channel, 1, bytes("late"), 61_000)).toBe("UNKNOWN");
+      const later = { now: 61_000, expiresAt: 121_000 };
+      expect(await store.openMailbox(mailbox("m", { ...later, owner: hex("other") }))).toBe("OPEN");
+      expect(await store.getMail(channel, 0, 61_000)).toEqual(new Uint8Array());
+    });
+
+    test("mailboxes are bounded for each owner and in all, and a channel is one owner's", async () => {
+      const other = { owner: hex("other") };
+      const open = (name: string, more: Partial<MailboxOpening> = {}) =>
+        store.openMailbox(mailbox(name, more));
+      expect([await open("1"), await open("2"), await open("3")]).toEqual(["OPEN", "OPEN", "OPEN"]);
+      expect(await open("4")).toBe("FULL");
+      expect(await open("1")).toBe("OPEN");
+      expect(await open("1", other)).toBe("TAKEN");
+      expect([await open("5", other), await open("6", other)]).toEqual(["OPEN", "OPEN"]);
+      expect(await open("7", { owner: hex("third") })).toBe("FULL");
+      expect(await open("4", { now: 61_000, expiresAt: 121_000 })).toBe("OPEN");
     });
 
     test("what was stored is there after the store was closed and opened", async () => {

@@ -71,6 +71,27 @@ export interface StoredDisablement {
   readonly since: number;
 }
 
+/** A mailbox to be opened: a few messages that two devices leave for each other, for a short time. */
+export interface MailboxOpening {
+  readonly channel: Hex;
+  /** The user whose device opens it. */
+  readonly owner: Hex;
+  /** Wall time, ms. */
+  readonly now: number;
+  /** Wall time, ms: from then on it is gone. */
+  readonly expiresAt: number;
+  /** Mailboxes of one owner that may stand at the same time. */
+  readonly ownedMax: number;
+  /** Mailboxes of all. */
+  readonly allMax: number;
+}
+
+/** OPEN also where the same owner had opened it, whose end stays as it was; TAKEN by another owner; FULL by a bound. */
+export type MailboxOpened = "OPEN" | "TAKEN" | "FULL";
+
+/** UNKNOWN: there is no such mailbox, or not any more. CONFLICT: other bytes stand under that number. */
+export type MailboxPut = "DONE" | "UNKNOWN" | "CONFLICT";
+
 export class DirectoryStoreError extends Error {
   override readonly name = "DirectoryStoreError";
   /** FULL: no space, nothing was stored. CORRUPT: an operator must look. UNAVAILABLE: try later; whether it stands is unknown. */
@@ -113,6 +134,12 @@ export interface DirectoryStore extends AsyncDisposable {
   setDisabled(user: Hex, since: number | undefined): Promise<boolean>;
   /** Every user that is switched off. */
   listDisabled(): Promise<readonly StoredDisablement[]>;
+
+  openMailbox(opening: MailboxOpening): Promise<MailboxOpened>;
+  /** Writes a message once. The same bytes again are DONE. Which numbers and sizes are allowed is the caller's to say. */
+  putMail(channel: Hex, number: number, bytes: Uint8Array, now: number): Promise<MailboxPut>;
+  /** `undefined`: no such mailbox. Empty while no message stands under that number. */
+  getMail(channel: Hex, number: number, now: number): Promise<Uint8Array | undefined>;
 
   /** Small named values of the service itself (markers, format version). At most 64 KiB each. */
   putMeta(name: string, value: Uint8Array): Promise<void>;

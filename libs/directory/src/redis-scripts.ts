@@ -84,4 +84,41 @@ export const scripts = {
     for _, user in ipairs(redis.call('SMEMBERS', members)) do redis.call('SREM', p .. 'rooms:' .. user, ARGV[1]) end
     redis.call('DEL', members, p .. 'roster:' .. ARGV[1])
     return 1`,
+  /** ARGV: channel, owner, now, expiresAt, ownedMax, allMax. */
+  openMailbox: `
+    local p = KEYS[1]
+    local all = p .. 'mailboxes'
+    local owned = p .. 'mailboxes:' .. ARGV[2]
+    redis.call('ZREMRANGEBYSCORE', all, '-inf', ARGV[3])
+    redis.call('ZREMRANGEBYSCORE', owned, '-inf', ARGV[3])
+    local mailbox = p .. 'mailbox:' .. ARGV[1]
+    local standing = redis.call('HMGET', mailbox, 'owner', 'expiresAt')
+    if standing[1] and tonumber(standing[2]) > tonumber(ARGV[3]) then
+      if standing[1] == ARGV[2] then return 'OPEN' end
+      return 'TAKEN'
+    end
+    if redis.call('ZCARD', all) >= tonumber(ARGV[6]) then return 'FULL' end
+    if redis.call('ZCARD', owned) >= tonumber(ARGV[5]) then return 'FULL' end
+    local lifetime = tonumber(ARGV[4]) - tonumber(ARGV[3])
+    redis.call('DEL', mailbox)
+    redis.call('HSET', mailbox, 'owner', ARGV[2], 'expiresAt', ARGV[4])
+    redis.call('PEXPIRE', mailbox, lifetime)
+    redis.call('ZADD', all, ARGV[4], ARGV[1])
+    redis.call('ZADD', owned, ARGV[4], ARGV[1])
+    redis.call('PEXPIRE', owned, lifetime)
+    return 'OPEN'`,
+  /** ARGV: channel, number, bytes, now. */
+  putMail: `
+    local mailbox = KEYS[1] .. 'mailbox:' .. ARGV[1]
+    local expires = redis.call('HGET', mailbox, 'expiresAt')
+    if not expires or tonumber(expires) <= tonumber(ARGV[4]) then return 'UNKNOWN' end
+    local field = 'mail:' .. ARGV[2]
+    if redis.call('HSETNX', mailbox, field, ARGV[3]) == 1 then return 'DONE' end
+    if redis.call('HGET', mailbox, field) == ARGV[3] then return 'DONE' end
+    return 'CONFLICT'`,
+  /** ARGV: channel, number, now. Nothing where there is no such mailbox. */
+  getMail: `
+    local fields = redis.call('HMGET', KEYS[1] .. 'mailbox:' .. ARGV[1], 'expiresAt', 'mail:' .. ARGV[2])
+    if not fields[1] or tonumber(fields[1]) <= tonumber(ARGV[3]) then return false end
+    return fields[2] or ''`,
 } as const;

@@ -1,22 +1,21 @@
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import {
   type AppendOutcome,
   type DirectoryStore,
   DirectoryStoreError,
+  type MailboxOpened,
+  type MailboxOpening,
+  type MailboxPut,
   type RecordAppend,
   type StoredDisablement,
   type StoredInvite,
   type StoredRecord,
   type StoredRoster,
 } from "./directory-store.ts";
+import { checkServer, connection, type RedisAddress } from "./redis-connection.ts";
 import { scripts } from "./redis-scripts.ts";
 
-export interface RedisDirectoryOptions {
-  /** `redis://user:password@host:port/database`; `rediss:` for TLS. */
-  readonly url: string;
-  /** Instead of those in the URL. */
-  readonly user?: string;
-  readonly password?: string;
+export interface RedisDirectoryOptions extends RedisAddress {
   /** Before every key. Default `sotto:`. */
   readonly prefix?: string;
   /** How long a write waits for the disk. Default 5,000. */
@@ -27,8 +26,7 @@ export interface RedisDirectoryOptions {
 
 const keyPackagesMax = 200;
 const readLimitMax = 1000;
-const formatVersion = 2;
-const oldestServer = [7, 2] as const;
+const formatVersion = 3;
 
 type Value = string | number | Buffer;
 type ScriptName = keyof typeof scripts;
@@ -52,45 +50,6 @@ export async function openRedisDirectory(options: RedisDirectoryOptions): Promis
     for (const redis of Object.values(connections)) redis.disconnect();
     if (cause instanceof DirectoryStoreError) throw cause;
     throw new DirectoryStoreError("UNAVAILABLE", "Redis cannot be reached", { cause });
-  }
-}
-
-/** A connection on which a command is sent once: one that was sent when it broke may have been done. */
-function connection({ url, user, password }: RedisDirectoryOptions): Redis {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: 2000,
-    retryStrategy: (attempt) => Math.min(attempt * 50, 500),
-    ...(user === undefined ? {} : { username: user }),
-    ...(password === undefined ? {} : { password }),
-  });
-  // Failures reach the calls; without a listener the client would print them.
-  redis.on("error", () => {});
-  return redis;
-}
-
-function checkServer(info: string): void {
-  const fieldOf = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
-  const [major = 0, minor = 0] = fieldOf("redis_version").split(".").map(Number);
-  if (!(major > oldestServer[0] || (major === oldestServer[0] && minor >= oldestServer[1]))) {
-    throw new DirectoryStoreError(
-      "TOO_OLD",
-      `Redis ${major}.${minor} is too old: Sotto needs ${oldestServer.join(".")} or newer`,
-    );
-  }
-  if (fieldOf("aof_enabled") !== "1") {
-    throw new DirectoryStoreError(
-      "UNAVAILABLE",
-      "Redis keeps no append-only file: set appendonly yes",
-    );
-  }
-  if (fieldOf("maxmemory") !== "0" && fieldOf("maxmemory_policy") !== "noeviction") {
-    throw new DirectoryStoreError(
-      "UNAVAILABLE",
-      "Redis may evict keys: set maxmemory-policy noeviction",
-    );
   }
 }
 
@@ -253,6 +212,31 @@ class RedisDirectory implements DirectoryStore {
     return Object.entries(fields)
       .map(([user, since]) => ({ user, since: Number(since) }))
       .sort((one, other) => (one.user < other.user ? -1 : 1));
+  }
+
+  async openMailbox(opening: MailboxOpening): Promise<MailboxOpened> {
+    const { channel, owner, now, expiresAt, ownedMax, allMax } = opening;
+    const word = await this.#write(
+      this.#script("openMailbox", channel, owner, now, expiresAt, ownedMax, allMax),
+    );
+    return String(word) as MailboxOpened;
+  }
+
+  async putMail(
+    channel: string,
+    number: number,
+    bytes: Uint8Array,
+    now: number,
+  ): Promise<MailboxPut> {
+    const word = await this.#write(
+      this.#script("putMail", channel, number, Buffer.from(bytes), now),
+    );
+    return String(word) as MailboxPut;
+  }
+
+  async getMail(channel: string, number: number, now: number): Promise<Uint8Array | undefined> {
+    const bytes = (await this.#read("getMail", channel, number, now)) as Buffer | null;
+    return bytes ? new Uint8Array(bytes) : undefined;
   }
 
   async putMeta(name: string, value: Uint8Array): Promise<void> {

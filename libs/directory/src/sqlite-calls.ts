@@ -1,6 +1,9 @@
 import type {
   AppendOutcome,
   DirectoryStore,
+  MailboxOpened,
+  MailboxOpening,
+  MailboxPut,
   RecordAppend,
   StoredDisablement,
   StoredInvite,
@@ -28,6 +31,9 @@ export interface SqliteCalls {
   roomsOf(user: string): readonly string[];
   setDisabled(user: string, since: number | undefined): boolean;
   listDisabled(): readonly StoredDisablement[];
+  openMailbox(opening: MailboxOpening): MailboxOpened;
+  putMail(channel: string, number: number, bytes: Uint8Array, now: number): MailboxPut;
+  getMail(channel: string, number: number, now: number): Uint8Array | undefined;
   putMeta(name: string, value: Uint8Array): void;
   getMeta(name: string): Uint8Array | undefined;
 }

@@ -1,6 +1,9 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type {
   AppendOutcome,
+  MailboxOpened,
+  MailboxOpening,
+  MailboxPut,
   RecordAppend,
   StoredDisablement,
   StoredInvite,
@@ -221,6 +224,50 @@ export class SqliteDatabase implements SqliteCalls {
     return this.#all<StoredDisablement>("SELECT user, since FROM disabled ORDER BY user").map(
       ({ user, since }) => ({ user, since }),
     );
+  }
+
+  openMailbox({ channel, owner, now, expiresAt, ownedMax, allMax }: MailboxOpening): MailboxOpened {
+    // What nobody can read any more goes first: it counts for nothing.
+    this.#run(
+      "DELETE FROM mail WHERE channel IN (SELECT channel FROM mailboxes WHERE expires_at <= ?)",
+      now,
+    );
+    this.#run("DELETE FROM mailboxes WHERE expires_at <= ?", now);
+    const standing = this.#get<{ owner: string }>(
+      "SELECT owner FROM mailboxes WHERE channel = ?",
+      channel,
+    );
+    if (standing) return standing.owner === owner ? "OPEN" : "TAKEN";
+    const count = (where: string, ...values: string[]) =>
+      this.#get<{ count: number }>(`SELECT count(*) AS count FROM mailboxes${where}`, ...values)
+        ?.count ?? 0;
+    if (count("") >= allMax || count(" WHERE owner = ?", owner) >= ownedMax) return "FULL";
+    this.#run(
+      "INSERT INTO mailboxes (channel, owner, expires_at) VALUES (?, ?, ?)",
+      channel,
+      owner,
+      expiresAt,
+    );
+    return "OPEN";
+  }
+
+  putMail(channel: string, number: number, bytes: Uint8Array, now: number): MailboxPut {
+    const standing = this.getMail(channel, number, now);
+    if (!standing) return "UNKNOWN";
+    if (standing.length > 0) return Buffer.compare(standing, bytes) === 0 ? "DONE" : "CONFLICT";
+    this.#run("INSERT INTO mail (channel, number, bytes) VALUES (?, ?, ?)", channel, number, bytes);
+    return "DONE";
+  }
+
+  getMail(channel: string, number: number, now: number): Uint8Array | undefined {
+    const open = "SELECT 1 AS open FROM mailboxes WHERE channel = ? AND expires_at > ?";
+    if (!this.#get(open, channel, now)) return undefined;
+    const mail = this.#get<{ bytes: Uint8Array }>(
+      "SELECT bytes FROM mail WHERE channel = ? AND number = ?",
+      channel,
+      number,
+    );
+    return mail?.bytes ?? new Uint8Array();
   }
 
   putMeta(name: string, value: Uint8Array): void {

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /** Version of the tables, in `PRAGMA user_version`. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 /** What each version added to the one before: the first makes a new file. */
 const additions = [
@@ -56,6 +56,19 @@ const additions = [
   CREATE TABLE disabled (
     user TEXT PRIMARY KEY,
     since INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`,
+  `
+  CREATE TABLE mailboxes (
+    channel TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE mail (
+    channel TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (channel, number)
   ) STRICT, WITHOUT ROWID;
 `,
 ];

@@ -51,6 +51,20 @@ test("a file of the first version keeps all it holds, and takes what is new", as
   expect(await store.setDisabled("aa".repeat(16), 5)).toBe(true);
 });
 
+test("a file of the second version keeps all it holds, and takes what is new", async () => {
+  const folder = await newFolder();
+  const old = join(import.meta.dirname, "..", "test", "fixtures", "directory-v2.db");
+  await copyFile(old, join(folder, "directory.db"));
+  await using store = await openSqliteDirectory({ folder });
+  const texts = (await store.read(0, 10)).map(({ bytes }) => Buffer.from(bytes).toString());
+  expect(texts).toEqual(["first record", "second record"]);
+  expect(await store.getInvite("bb".repeat(32))).toMatchObject({ usesLeft: 2 });
+  expect(await store.roomsOf("aa".repeat(16))).toEqual(["dd".repeat(16)]);
+  expect(await store.listDisabled()).toEqual([{ user: "cc".repeat(16), since: 7 }]);
+  const opening = { channel: "ee", owner: "aa", now: 1, expiresAt: 2, ownedMax: 1, allMax: 1 };
+  expect(await store.openMailbox(opening)).toBe("OPEN");
+});
+
 test("calls beyond the bound are refused, and those that were taken are answered", async () => {
   const folder = await newFolder();
   await using store = await openSqliteDirectory({ folder, pendingCallsMax: 5 });

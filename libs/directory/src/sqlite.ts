@@ -5,6 +5,9 @@ import {
   type AppendOutcome,
   type DirectoryStore,
   DirectoryStoreError,
+  type MailboxOpened,
+  type MailboxOpening,
+  type MailboxPut,
   type RecordAppend,
   type StoredDisablement,
   type StoredInvite,
@@ -144,6 +147,18 @@ class SqliteDirectory implements DirectoryStore {
 
   listDisabled(): Promise<readonly StoredDisablement[]> {
     return this.#call("listDisabled");
+  }
+
+  openMailbox(opening: MailboxOpening): Promise<MailboxOpened> {
+    return this.#call("openMailbox", opening);
+  }
+
+  putMail(channel: string, number: number, bytes: Uint8Array, now: number): Promise<MailboxPut> {
+    return this.#call("putMail", channel, number, bytes, now);
+  }
+
+  getMail(channel: string, number: number, now: number): Promise<Uint8Array | undefined> {
+    return this.#call("getMail", channel, number, now);
   }
 
   putMeta(name: string, value: Uint8Array): Promise<void> {

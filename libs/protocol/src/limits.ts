@@ -3,7 +3,7 @@ export const limits = {
   /** A frame's body after login. */
   frameBytesMax: 1024 * 1024,
   /** A frame's body before login. */
-  frameBytesBeforeLoginMax: 8 * 1024,
+  frameBytesBeforeLoginMax: 16 * 1024,
   /** A sealed message (MLS PrivateMessage). */
   messageBytesMax: 128 * 1024,
   /** A signed envelope. */
@@ -65,6 +65,8 @@ export const limits = {
   outboxBytesMax: 4 * 1024 * 1024,
   /** One deadline for PROXY header, TLS handshake and login. */
   loginTimeoutMs: 10_000,
+  /** Requests of one connection before its login, Register and Authenticate not counted. */
+  requestsBeforeLoginMax: 256,
   idleTimeoutMs: 90_000,
   pingIntervalMs: 30_000,
   /** Connections of one address that are not logged in. */

@@ -4,6 +4,7 @@ import type { Answer, Keyserver, Principal } from "./commands/command.ts";
 import { commit } from "./commands/commit.ts";
 import { createInvite } from "./commands/create-invite.ts";
 import { claimKeyPackages, publishKeyPackages } from "./commands/key-packages.ts";
+import { getLink, openLink, putLink } from "./commands/link.ts";
 import { listGrants } from "./commands/list-grants.ts";
 import { readDirectory } from "./commands/read-directory.ts";
 import { register } from "./commands/register.ts";
@@ -16,7 +17,10 @@ export async function answerClient(server: Keyserver, call: ServiceCall): Promis
   if (!body?.case)
     throw new SottoError(ErrorCode.UNKNOWN_REQUEST, "that request is not known here");
   server.events.command(body.case);
+  // What a stranger may ask.
   if (body.case === "register") return await register(server, body.value);
+  if (body.case === "putLink") return await putLink(server, body.value);
+  if (body.case === "getLink") return await getLink(server, body.value);
   const caller = await principalOf(server, call);
   switch (body.case) {
     case "readDirectory":
@@ -31,6 +35,8 @@ export async function answerClient(server: Keyserver, call: ServiceCall): Promis
       return await publishKeyPackages(server, body.value, caller);
     case "claimKeyPackages":
       return await claimKeyPackages(server, body.value, caller);
+    case "openLink":
+      return await openLink(server, body.value, caller);
     case "listRooms":
       return await listRooms(server, caller);
     case "getRoster":

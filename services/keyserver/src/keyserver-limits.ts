@@ -15,6 +15,10 @@ export interface KeyserverLimits {
   readonly budgetPairsMax: number;
   /** Devices whose packages one request claims: their answer fits one message of the bus. */
   readonly claimedDevicesMax: number;
+  /** Mailboxes for linking that one user has open at the same time; more answer RATE_LIMITED. */
+  readonly linksPerUserMax: number;
+  /** Those of all users: their messages lie in the store's memory. */
+  readonly linksMax: number;
   /** Commits of one room that wait for their turn; more answer BUSY. */
   readonly waitingCommitsMax: number;
   /** Rosters kept in memory; the one used longest ago goes first, and is read from the store again. */
@@ -49,6 +53,8 @@ export const keyserverLimits: KeyserverLimits = {
   claimsPerHour: 20,
   budgetPairsMax: 20_000,
   claimedDevicesMax: 100,
+  linksPerUserMax: 16,
+  linksMax: 1000,
   waitingCommitsMax: 64,
   rostersCachedMax: 2000,
   rostersAtOnceMax: 16,

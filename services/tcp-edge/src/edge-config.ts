@@ -22,6 +22,10 @@ export interface EdgeConfig {
   readonly connectionsPerAddressBurst?: number;
   /** Its refill a second. Default 100. */
   readonly connectionsPerAddressPerSecond?: number;
+  /** Requests that one address may make without a login, Register and Authenticate apart: a bucket of this size. Default 400. */
+  readonly requestsPerAddressBurst?: number;
+  /** Its refill a second. Default 40. */
+  readonly requestsPerAddressPerSecond?: number;
   /** Memory for pieces being uploaded, over all connections. Default 256 MiB. */
   readonly uploadBytesMax?: number;
   /** Where clients are sent when this edge drains; default: the same address. */

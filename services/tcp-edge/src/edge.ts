@@ -97,6 +97,8 @@ export async function startEdge(deps: EdgeDeps): Promise<Edge> {
     beforeLoginPerAddressMax: limits.connectionsBeforeLoginPerAddressMax,
     perAddressBurst: config.connectionsPerAddressBurst ?? 1000,
     perAddressPerSecond: config.connectionsPerAddressPerSecond ?? 100,
+    requestsPerAddressBurst: config.requestsPerAddressBurst ?? 400,
+    requestsPerAddressPerSecond: config.requestsPerAddressPerSecond ?? 40,
     webSocketMessageBytesMax: limits.frameBytesMax + frameHeaderBytes,
     opened: (wire, arrival) => connections.add(new Connection(wire, arrival, parts)),
     refused: (why) => events.refused(why),

@@ -62,6 +62,13 @@ const body: fc.Arbitrary<RequestBody> = fc.oneof(
     .map((value) => ({ case: "commit" as const, value })),
   fc.record({ room: id }).map((value) => ({ case: "listObjects" as const, value })),
   fc.constant({ case: "listRooms" as const, value: {} }),
+  fc.record({ channel: id }).map((value) => ({ case: "openLink" as const, value })),
+  fc
+    .record({ channel: id, number: fc.nat(), sealed: fc.uint8Array() })
+    .map((value) => ({ case: "putLink" as const, value })),
+  fc
+    .record({ channel: id, number: fc.nat() })
+    .map((value) => ({ case: "getLink" as const, value })),
   fc
     .record({ serverToken: fc.uint8Array({ maxLength: 40 }), record: fc.uint8Array() })
     .map((value) => ({ case: "register" as const, value })),

@@ -62,7 +62,8 @@ export type RequestValue<Case extends RequestCase> = Extract<
 >["value"];
 export type Answer = NonNullable<MessageInitShape<typeof ResponseSchema>["body"]>;
 
-const retryAfterMs = 60_000;
+/** What is bounded by the hour is worth asking for again after this time. */
+export const retryAfterMs = 60_000;
 
 /** Takes one from the caller's budget. Throws `SottoError` RATE_LIMITED. */
 export function spend(budget: CallBudget, caller: Principal): void {

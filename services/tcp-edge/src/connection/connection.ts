@@ -90,7 +90,7 @@ export class Connection implements ConnectionPort, Flushable {
     this.#hands = {
       port: this,
       login: new LoginEffects(this, this, parts),
-      forward: new ForwardEffects(this, parts, () => this.#session.principal),
+      forward: new ForwardEffects(this, parts, () => this.#session.principal, arrival),
       rooms: this.#rooms,
       media: new MediaEffects(this, parts),
       setPresence: (state, begins) => this.#setPresence(state, begins),

@@ -1,4 +1,5 @@
 import { ErrorCode } from "@sotto/protocol";
+import type { Arrival } from "../listener/arrival.ts";
 import type { Effect } from "../session/effect.ts";
 import { type ResponseBody, refusal } from "../session/response-body.ts";
 import type { Principal } from "../session/session.ts";
@@ -11,16 +12,30 @@ type ForwardEffect = Extract<Effect, { kind: "forward" }>;
 export class ForwardEffects {
   readonly #port: ConnectionPort;
   readonly #parts: EdgeParts;
-  /** Undefined for a stranger, who may only register. */
+  /** Undefined for a stranger, who may register, link, and hand back records. */
   readonly #caller: () => Principal | undefined;
+  readonly #arrival: Arrival;
 
-  constructor(port: ConnectionPort, parts: EdgeParts, caller: () => Principal | undefined) {
+  constructor(
+    port: ConnectionPort,
+    parts: EdgeParts,
+    caller: () => Principal | undefined,
+    arrival: Arrival,
+  ) {
     this.#port = port;
     this.#parts = parts;
     this.#caller = caller;
+    this.#arrival = arrival;
   }
 
   send(effect: ForwardEffect): void {
+    const retryAfterMs = effect.stranger ? this.#arrival.takeRequest() : 0;
+    if (retryAfterMs > 0) {
+      const message = "too many requests from this address";
+      const body = refusal(ErrorCode.RATE_LIMITED, message, { retryAfterMs });
+      this.#port.feed({ kind: "answered", stream: effect.stream, body });
+      return;
+    }
     // Encoded now: the request's bytes are views of what the client sent.
     const call = this.#parts.calls.encodeCommand(this.#caller(), effect.request);
     this.#port.answer(effect.stream, this.#send(effect, call));

@@ -9,10 +9,23 @@ export interface AddressLimitOptions {
   readonly burst: number;
   /** ... refilled at this rate a second. */
   readonly perSecond: number;
+  /** Requests that one address may make without a login: a bucket of this size ... */
+  readonly requestBurst: number;
+  /** ... refilled at this rate a second. */
+  readonly requestsPerSecond: number;
+}
+
+/** A connection that was counted to its address. */
+export interface Entered {
+  /** Relieves the address, at login or at the connection's end. Idempotent. */
+  release(): void;
+  /** Takes one of the address's requests: ms until that would succeed, 0 where it did. */
+  takeRequest(): number;
 }
 
 interface AddressState {
   readonly bucket: TokenBucket;
+  readonly requests: TokenBucket;
   beforeLogin: number;
 }
 
@@ -20,7 +33,7 @@ const sweepPeriodMs = 10_000;
 
 /**
  * What each address may do before anything was spent on it: a TLS handshake is the dearest thing
- * that a stranger can ask for. An address is forgotten when it has nothing open and its bucket is
+ * that a stranger can ask for. An address is forgotten when it has nothing open and its buckets are
  * full; IPv6 addresses count by their /64, because one host has as many of the rest as it likes.
  */
 export class AddressLimits implements Disposable {
@@ -33,25 +46,23 @@ export class AddressLimits implements Disposable {
     this.#sweeper = options.clock.every(sweepPeriodMs, () => this.#sweep());
   }
 
-  /** Counts a new connection. The answer releases it, once, at login or at its end; undefined: refuse it. */
-  enter(address: string): (() => void) | undefined {
-    const atMs = this.#options.clock.monotonic();
-    const key = networkOf(address);
-    let state = this.#addresses.get(key);
-    if (!state) {
-      const bucket = new TokenBucket(this.#options.burst, this.#options.perSecond, atMs);
-      state = { bucket, beforeLogin: 0 };
-      this.#addresses.set(key, state);
-    }
-    if (state.beforeLogin >= this.#options.beforeLoginMax || !state.bucket.take(atMs)) {
-      return undefined;
-    }
-    const entered = state;
-    entered.beforeLogin += 1;
+  /** Counts a new connection; undefined: refuse it. */
+  enter(address: string): Entered | undefined {
+    const { clock, beforeLoginMax } = this.#options;
+    const atMs = clock.monotonic();
+    const state = this.#stateOf(networkOf(address), atMs);
+    if (state.beforeLogin >= beforeLoginMax || !state.bucket.take(atMs)) return undefined;
+    state.beforeLogin += 1;
     let released = false;
-    return () => {
-      if (!released) entered.beforeLogin -= 1;
-      released = true;
+    return {
+      release() {
+        if (!released) state.beforeLogin -= 1;
+        released = true;
+      },
+      takeRequest() {
+        const now = clock.monotonic();
+        return state.requests.take(now) ? 0 : state.requests.waitMs(now);
+      },
     };
   }
 
@@ -59,10 +70,24 @@ export class AddressLimits implements Disposable {
     this.#sweeper.cancel();
   }
 
+  #stateOf(key: string, atMs: number): AddressState {
+    const known = this.#addresses.get(key);
+    if (known) return known;
+    const { burst, perSecond, requestBurst, requestsPerSecond } = this.#options;
+    const state = {
+      bucket: new TokenBucket(burst, perSecond, atMs),
+      requests: new TokenBucket(requestBurst, requestsPerSecond, atMs),
+      beforeLogin: 0,
+    };
+    this.#addresses.set(key, state);
+    return state;
+  }
+
   #sweep(): void {
     const atMs = this.#options.clock.monotonic();
     for (const [key, state] of this.#addresses) {
-      if (state.beforeLogin === 0 && state.bucket.isFull(atMs)) this.#addresses.delete(key);
+      const rested = state.bucket.isFull(atMs) && state.requests.isFull(atMs);
+      if (state.beforeLogin === 0 && rested) this.#addresses.delete(key);
     }
   }
 }

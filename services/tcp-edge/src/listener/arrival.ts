@@ -10,6 +10,8 @@ export class Arrival {
   readonly spkiSha256: Uint8Array;
   readonly #deadline: Timer;
   readonly #release: () => void;
+  /** Takes one of the requests that its address may make without a login: ms to wait, or 0. */
+  readonly takeRequest: () => number;
   #expired: () => void;
 
   constructor(options: {
@@ -17,12 +19,14 @@ export class Arrival {
     readonly spkiSha256: Uint8Array;
     readonly deadline: (expired: () => void) => Timer;
     readonly release: () => void;
+    readonly takeRequest: () => number;
     /** What to do at the deadline, until `whenExpired` says better. */
     readonly expired: () => void;
   }) {
     this.address = options.address;
     this.spkiSha256 = options.spkiSha256;
     this.#release = options.release;
+    this.takeRequest = options.takeRequest;
     this.#expired = options.expired;
     this.#deadline = options.deadline(() => this.#expired());
   }

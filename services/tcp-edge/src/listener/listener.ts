@@ -42,6 +42,8 @@ export interface ListenerOptions {
   readonly beforeLoginPerAddressMax: number;
   readonly perAddressBurst: number;
   readonly perAddressPerSecond: number;
+  readonly requestsPerAddressBurst: number;
+  readonly requestsPerAddressPerSecond: number;
   readonly webSocketMessageBytesMax: number;
   /** A client is there, TLS stands, and its frames may flow once the wire is opened. */
   readonly opened: (wire: Wire, arrival: Arrival) => void;
@@ -77,6 +79,8 @@ export class Listener implements AsyncDisposable {
       beforeLoginMax: options.beforeLoginPerAddressMax,
       burst: options.perAddressBurst,
       perSecond: options.perAddressPerSecond,
+      requestBurst: options.requestsPerAddressBurst,
+      requestsPerSecond: options.requestsPerAddressPerSecond,
     });
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     this.#tls = createTlsServer({
@@ -164,8 +168,8 @@ export class Listener implements AsyncDisposable {
 
   #arrive(socket: Socket, peer: string, deadline: ReturnType<typeof loginDeadline>): void {
     const address = withoutMapping(peer);
-    const release = this.#limits.enter(address);
-    if (!release) {
+    const entered = this.#limits.enter(address);
+    if (!entered) {
       socket.destroy();
       this.#options.refused("address");
       return;
@@ -174,7 +178,7 @@ export class Listener implements AsyncDisposable {
       address,
       spkiSha256: this.#shown.spkiSha256,
       deadline,
-      release,
+      ...entered,
       expired: () => socket.destroy(),
     });
     const key = keyOf(socket);

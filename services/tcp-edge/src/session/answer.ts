@@ -9,7 +9,8 @@ import type { Session } from "./session.ts";
  */
 export function answered(session: Session, stream: number, body: ResponseBody): Effect[] {
   if (session.phase === "closing" || !session.requests.has(stream)) return [];
-  if (session.phase === "registering") session.phase = "greeting";
+  if (session.phase === "registering" && stream === session.registration)
+    session.phase = "greeting";
   const room = session.requests.get(stream);
   session.requests.delete(stream);
   session.uploads.delete(stream);

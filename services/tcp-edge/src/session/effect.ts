@@ -37,13 +37,17 @@ export type Effect =
   /** The login is complete: larger frames are allowed, and presence counts it. */
   | { readonly kind: "loggedIn" }
   | { readonly kind: "loginFailed"; readonly reason: LoginFailure }
-  /** Result: `answered`. `room` is set where the caller must be a member of it first. */
+  /**
+   * Result: `answered`. `room` is set where the caller must be a member of it first; `stranger` where the
+   * request counts against the rate of its address.
+   */
   | {
       readonly kind: "forward";
       readonly service: "keyserver" | "media";
       readonly stream: number;
       readonly request: Request;
       readonly room: RoomId | undefined;
+      readonly stranger: boolean;
     }
   /** Result: `answered`. */
   | {

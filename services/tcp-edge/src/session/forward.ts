@@ -6,7 +6,20 @@ import { roomOf } from "./wire-values.ts";
 
 /** What the keyserver answers; it knows the caller from the call. */
 export function forwardToKeyserver(stream: number, request: Request): Effect[] {
-  return [{ kind: "forward", service: "keyserver", stream, request, room: undefined }];
+  return [
+    { kind: "forward", service: "keyserver", stream, request, room: undefined, stranger: false },
+  ];
+}
+
+/** What the keyserver answers to anybody: so many of one connection, and by the rate of its address. */
+export function forwardOfStranger(session: Session, stream: number, request: Request): Effect[] {
+  if (session.strangerRequests >= session.limits.requestsBeforeLoginMax) {
+    return refuse(session, stream, ErrorCode.RATE_LIMITED, "too many requests before the login");
+  }
+  session.strangerRequests += 1;
+  return [
+    { kind: "forward", service: "keyserver", stream, request, room: undefined, stranger: true },
+  ];
 }
 
 /** What the media service answers, for members of the room only. */
@@ -20,7 +33,7 @@ export function forwardToMedia(
   if (room === undefined) {
     return refuse(session, stream, ErrorCode.BAD_REQUEST, "the room is malformed");
   }
-  return [{ kind: "forward", service: "media", stream, request, room }];
+  return [{ kind: "forward", service: "media", stream, request, room, stranger: false }];
 }
 
 /** A handshake record: the keyserver is their only writer. */

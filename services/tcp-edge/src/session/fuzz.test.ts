@@ -21,6 +21,7 @@ const limits = edgeLimits({
   mediaStreamsMax: 3,
   subscriptionsMax: 3,
   frameBytesBeforeLoginMax: 2048,
+  requestsBeforeLoginMax: 5,
 });
 const facts: DeviceFacts = {
   user: parseUserId("11".repeat(16)),
@@ -71,6 +72,7 @@ function resultOf(effect: Effect, valid: boolean): Input | undefined {
 }
 
 function checkBounds(session: Session): void {
+  expect(session.strangerRequests).toBeLessThanOrEqual(limits.requestsBeforeLoginMax);
   expect(session.requests.size).toBeLessThanOrEqual(limits.requestsInFlightMax);
   expect(session.subscriptions.size).toBeLessThanOrEqual(limits.subscriptionsMax);
   expect(session.uploads.size + session.downloads.size).toBeLessThanOrEqual(limits.mediaStreamsMax);

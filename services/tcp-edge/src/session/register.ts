@@ -10,7 +10,7 @@ export function register(
   request: Request,
   body: Register,
 ): Effect[] {
-  if (session.phase !== "greeting" || session.registered) {
+  if (session.phase !== "greeting" || session.registration !== undefined) {
     return refuse(session, stream, ErrorCode.BAD_REQUEST, "one registration for each connection");
   }
   if (body.serverToken.length !== 32) {
@@ -19,7 +19,9 @@ export function register(
   if (body.record.length > session.limits.recordBytesMax) {
     return refuse(session, stream, ErrorCode.TOO_LARGE, "the record is too large");
   }
-  session.registered = true;
+  session.registration = stream;
   session.phase = "registering";
-  return [{ kind: "forward", service: "keyserver", stream, request, room: undefined }];
+  return [
+    { kind: "forward", service: "keyserver", stream, request, room: undefined, stranger: false },
+  ];
 }

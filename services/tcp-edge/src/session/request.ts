@@ -4,7 +4,7 @@ import { append } from "./append.ts";
 import { authenticate } from "./authenticate.ts";
 import { close } from "./close.ts";
 import type { Effect } from "./effect.ts";
-import { commit, forwardToKeyserver, forwardToMedia } from "./forward.ts";
+import { commit, forwardOfStranger, forwardToKeyserver, forwardToMedia } from "./forward.ts";
 import { openObject } from "./open-object.ts";
 import { setPresence } from "./presence.ts";
 import { putPiece } from "./put-piece.ts";
@@ -48,6 +48,9 @@ function requestOfStranger(session: Session, stream: number, request: Request): 
       return register(session, stream, request, request.body.value);
     case "authenticate":
       return authenticate(session, stream, request.body.value);
+    case "putLink":
+    case "getLink":
+      return forwardOfStranger(session, stream, request);
     default:
       return refuse(session, stream, ErrorCode.NOT_AUTHENTICATED, "log in first");
   }
@@ -86,6 +89,9 @@ function requestOfDevice(session: Session, stream: number, request: Request): re
     case "listRooms":
     case "getRoster":
     case "listDisabled":
+    case "openLink":
+    case "putLink":
+    case "getLink":
       return forwardToKeyserver(stream, request);
     case "register":
     case "authenticate":

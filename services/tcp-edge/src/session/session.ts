@@ -43,7 +43,10 @@ export interface Session {
   /** What ties a login to this very channel; see Authenticate in client.proto. */
   readonly binding: Uint8Array;
   phase: Phase;
-  registered: boolean;
+  /** The stream of this connection's Register, once there was one. */
+  registration: number | undefined;
+  /** Requests beside Register and Authenticate that came before the login. */
+  strangerRequests: number;
   claim: LoginClaim | undefined;
   principal: Principal | undefined;
   /** Streams of requests that wait for their answer; with a Subscribe, its room. */
@@ -66,7 +69,8 @@ export function newSession(setup: SessionSetup): Session {
   return {
     ...setup,
     phase: "greeting",
-    registered: false,
+    registration: undefined,
+    strangerRequests: 0,
     claim: undefined,
     principal: undefined,
     requests: new Map(),

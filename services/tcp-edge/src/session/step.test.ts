@@ -41,6 +41,7 @@ const small = edgeLimits({
   messageBytesMax: 10,
   pieceBytes: 8,
   envelopeBytesMax: 6,
+  requestsBeforeLoginMax: 3,
   mediaFrameBytesMax: 6,
 });
 
@@ -194,8 +195,34 @@ describe("a stranger", () => {
     expect(ask(state, 3, login)[0]?.kind).toBe("lookUpDevice");
   });
 
+  const getLink: RequestBody = { case: "getLink", value: { channel: device, number: 0 } };
+
+  it("leaves and takes messages of a link, so many on one connection", () => {
+    const state = session();
+    const putLink: RequestBody = { case: "putLink", value: { channel: device, number: 0 } };
+    for (const body of [putLink, getLink, getLink]) {
+      expect(ask(state, 1, body)).toMatchObject([{ kind: "forward", stranger: true }]);
+      step(state, { kind: "answered", stream: 1, body: { case: "done", value: {} } });
+    }
+    expect(refusalIn(ask(state, 1, getLink))).toBe(ErrorCode.RATE_LIMITED);
+    expect(ask(state, 2, login)[0]?.kind).toBe("lookUpDevice");
+    expect(ask(ready(), 3, getLink)).toMatchObject([{ kind: "forward", stranger: false }]);
+  });
+
+  it("does not begin a second registration behind the answer of another request", () => {
+    const state = session();
+    ask(state, 1, getLink);
+    ask(state, 2, { case: "register", value: { serverToken: new Uint8Array(32) } });
+    step(state, { kind: "answered", stream: 1, body: { case: "linkMessage", value: {} } });
+    expect(refusalIn(ask(state, 3, login))).toBe(ErrorCode.BAD_REQUEST);
+    step(state, { kind: "answered", stream: 2, body: { case: "registered", value: {} } });
+    expect(ask(state, 4, login)[0]?.kind).toBe("lookUpDevice");
+  });
+
   it("gets nothing else", () => {
+    const openLink: RequestBody = { case: "openLink", value: { channel: device } };
     expect(refusalIn(ask(session(), 1, append()))).toBe(ErrorCode.NOT_AUTHENTICATED);
+    expect(refusalIn(ask(session(), 1, openLink))).toBe(ErrorCode.NOT_AUTHENTICATED);
   });
 });
 
