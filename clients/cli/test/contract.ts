@@ -191,6 +191,23 @@ function contract(start: (folder: string) => Promise<ContractServer>): void {
     });
   });
 
+  test("shows what newcomers may have of a room, and changes it", async () => {
+    const { room } = await alice.one("room", "create", "minutes", "--history", "none");
+    const rooms = await alice.run("rooms");
+    expect(rooms).toContainEqual(expect.objectContaining({ room, history: "none" }));
+    expect(rooms).toContainEqual(expect.objectContaining({ name: "general", history: "all" }));
+    await alice.one("room", "policy", "minutes", "--history", "since-join");
+    expect(await alice.run("members", "minutes")).toEqual([
+      expect.objectContaining({ user: "alice", history: "since-join" }),
+    ]);
+    expect(await alice.run("listen", "--room", "minutes", "--no-follow")).toContainEqual(
+      expect.objectContaining({ type: "policy", history: "since-join", by: "alice" }),
+    );
+    expect((await run(home("alice"), "room", "policy", "minutes")).code).toBe(2);
+    expect((await run(home("alice"), "room", "policy", "minutes", "--history", "x")).code).toBe(2);
+    expect((await run(home("bob"), "room", "policy", "general", "--history", "none")).code).toBe(1);
+  });
+
   test("shows keys, and the same safety number on both sides", async () => {
     const [one, other] = [await alice.one("keys", "bob"), await bob.one("keys", "alice")];
     expect(one).toMatchObject({

@@ -9,6 +9,7 @@ export type {
   MembershipEntry,
   MessageEntry,
   NumberedEntry,
+  PolicyEntry,
 } from "./history/history-entry.ts";
 export type { CreatedInvite, InviteOptions } from "./invites.ts";
 export { type JoinOptions, join } from "./join.ts";
@@ -32,5 +33,6 @@ export type {
 } from "./ports/transport.ts";
 export { loadProfile, type Profile } from "./profile.ts";
 export { type MemberView, RoomDesk, type RoomView } from "./room-desk.ts";
+export type { HistoryWord } from "./rooms/policy.ts";
 export type { Sent } from "./rooms/sender.ts";
 export { webSocketTransport } from "./web/web-socket-transport.ts";

@@ -1,7 +1,8 @@
 import { parseRoomId, type RoomId, type UserId } from "@sotto/protocol";
 import { SottoClientError } from "./errors.ts";
 import type { People } from "./people.ts";
-import { addDevices, removeDevices } from "./rooms/changes.ts";
+import { addDevices, changeHistoryPolicy, removeDevices } from "./rooms/changes.ts";
+import { type HistoryWord, parsePolicy } from "./rooms/policy.ts";
 import type { Room } from "./rooms/room.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
 import type { RoomPhase } from "./rooms/room-state.ts";
@@ -15,6 +16,8 @@ export interface RoomView {
   readonly direct: boolean;
   readonly phase: RoomPhase;
   readonly members: number;
+  /** What newcomers may have of what was said; `undefined` while this device is not in the room. */
+  readonly history: HistoryWord | undefined;
 }
 
 export interface MemberView {
@@ -89,8 +92,17 @@ export class RoomDesk {
   }
 
   /** Makes a room with this person alone in it. */
-  async create(name: string): Promise<RoomView> {
-    return this.#view(await this.#rooms.create(name));
+  async create(name: string, history: HistoryWord = "all"): Promise<RoomView> {
+    return this.#view(await this.#rooms.create(name, history));
+  }
+
+  /**
+   * Changes what newcomers may have of what is said from then on. Only an admin may, and not in a direct
+   * conversation. Resolves with the room's last handshake sequence.
+   */
+  async setHistory(nameOrId: string, history: HistoryWord): Promise<number> {
+    const room = this.#find(nameOrId);
+    return await room.committer.commit(async (group) => changeHistoryPolicy(group, history));
   }
 
   /** Adds a person with all devices. Resolves with the handshake record's sequence. */
@@ -176,6 +188,7 @@ export class RoomDesk {
       direct,
       phase: state.phase,
       members: new Set(group?.members().map((member) => member.user)).size,
+      history: group && parsePolicy(group.policy).history,
     };
   }
 }

@@ -8,6 +8,7 @@ import {
 } from "ts-mls";
 import { identityOf, type Judge } from "./leaf-identity.ts";
 import { guarded, MlsError } from "./mls-error.ts";
+import { policyExtension } from "./safe-config.ts";
 import { decodeMessage, mlsBytesMax } from "./wire.ts";
 
 /** What a commit's signed envelope says that it does. Device ids are hex. */
@@ -16,6 +17,8 @@ export interface CommitExpectation {
   readonly committer: string;
   readonly added: readonly string[];
   readonly removed: readonly string[];
+  /** Of kind policy: the whole policy that the room has from then on. */
+  readonly policy?: Uint8Array;
 }
 
 type Commit = Extract<PublicMessage["content"], { contentType: "commit" }>["commit"];
@@ -138,9 +141,31 @@ function checkProposals(
   if (!only || (kind === "policy" && proposals.length !== 1)) {
     throw new MlsError("BAD_COMMIT", "it makes another kind of change than its envelope says");
   }
+  if (
+    kind === "policy" &&
+    !proposals.every(({ proposal }) => setsPolicy(proposal, expect.policy))
+  ) {
+    throw new MlsError("BAD_COMMIT", "it sets another policy than its envelope says");
+  }
   if (!sameSet(added, expect.added) || !sameSet(removed, expect.removed)) {
     throw new MlsError("BAD_COMMIT", "it changes other devices than its envelope says");
   }
+}
+
+/** The room's policy, as expected, and no other extension. */
+function setsPolicy(
+  proposal: ProposalWithSender["proposal"],
+  expected: Uint8Array | undefined,
+): boolean {
+  if (proposal.proposalType !== "group_context_extensions") return false;
+  const [extension, another] = proposal.groupContextExtensions.extensions;
+  return (
+    another === undefined &&
+    extension?.extensionType === policyExtension &&
+    expected !== undefined &&
+    extension.extensionData.length === expected.length &&
+    extension.extensionData.every((byte, i) => byte === expected[i])
+  );
 }
 
 /** An external commit may only bring its own device (back) in. */

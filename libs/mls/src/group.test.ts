@@ -177,3 +177,28 @@ test("the patch of the library is applied: a tree with merged and unmerged leave
   const library = readFileSync(fileURLToPath(import.meta.resolve("ts-mls/clientState.js")), "utf8");
   expect(library).toContain("dpNode.parent.unmergedLeaves.includes(unmergedLeaf)");
 });
+
+test("a policy is what its envelope says, byte for byte, or the commit is refused", async () => {
+  const cast = await people("classical", ["alice", "bob"]);
+  const [alice, bob] = await cast.room();
+  const policy = bytes("another policy");
+  const staged = await alice.group.stagePolicy(policy);
+  const before = bob.group.policy;
+  const honest = {
+    kind: "policy",
+    committer: alice.identity.device,
+    added: [],
+    removed: [],
+  } as const;
+  for (const lie of [bytes("yet another one"), bytes("another polic"), undefined]) {
+    const expectation = lie ? { ...honest, policy: lie } : honest;
+    await expect(
+      bob.group.process(staged.commit, { expect: expectation, judge: cast.judge }),
+    ).rejects.toMatchObject({ code: "BAD_COMMIT" });
+    expect(bob.group.policy).toEqual(before);
+  }
+  await bob.group.process(staged.commit, { expect: { ...honest, policy }, judge: cast.judge });
+  await alice.group.confirm(staged.serialise());
+  expect(bob.group.policy).toEqual(policy);
+  expect(bob.group.epochAuthenticator).toEqual(alice.group.epochAuthenticator);
+});

@@ -1,7 +1,16 @@
 import type { AgentProfile } from "./agent-profile.ts";
 import { media, save, share, watch } from "./media-methods.ts";
 import { invite, join, keys, whoami } from "./people-methods.ts";
-import { listen, members, roomAdd, roomCreate, roomRemove, rooms, send } from "./room-methods.ts";
+import {
+  listen,
+  members,
+  roomAdd,
+  roomCreate,
+  roomPolicy,
+  roomRemove,
+  rooms,
+  send,
+} from "./room-methods.ts";
 
 /** What a method may use beside the profile. */
 export interface MethodContext {
@@ -28,6 +37,7 @@ export const methods: Readonly<Record<string, Method>> = {
   roomCreate,
   roomAdd,
   roomRemove,
+  roomPolicy,
   send,
   listen,
   share,

@@ -1,4 +1,4 @@
-import type { NumberedEntry, SottoClient } from "@sotto/sdk";
+import type { HistoryWord, NumberedEntry, SottoClient } from "@sotto/sdk";
 import { SottoClientError } from "@sotto/sdk";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import type { Method } from "./methods.ts";
@@ -38,17 +38,38 @@ export const members: Method = async (profile, params) => {
   const client = await profile.client();
   await client.ready();
   const room = await knownRoom(client, text(params, "room"));
+  const { history } = client.rooms.find(room);
   return client.rooms
     .members(room)
-    .map(({ user, name, ...rest }) => ({ user: name, userId: user, ...rest }));
+    .map(({ user, name, ...rest }) => ({ user: name, userId: user, ...rest, history }));
 };
 
 export const roomCreate: Method = async (profile, params) => {
   const client = await profile.client();
   await client.online();
-  const { room, name } = await client.rooms.create(text(params, "name"));
-  return { room, name };
+  const { room, name, history } = await client.rooms.create(
+    text(params, "name"),
+    historyWord(optionalText(params, "history") ?? "all"),
+  );
+  return { room, name, history };
 };
+
+export const roomPolicy: Method = async (profile, params) => {
+  const client = await profile.client();
+  await client.ready();
+  const room = await knownRoom(client, text(params, "room"));
+  const history = historyWord(text(params, "history"));
+  return { room, history, sequence: await client.rooms.setHistory(room, history) };
+};
+
+function historyWord(word: string): HistoryWord {
+  if (word === "none" || word === "since-join" || word === "all") return word;
+  throw new CommandError(
+    ExitCode.usage,
+    "USAGE",
+    `history is none, since-join or all, not ${word}`,
+  );
+}
 
 export const roomAdd: Method = async (profile, params) => {
   const client = await profile.client();
@@ -164,6 +185,7 @@ function show(client: SottoClient, entry: NumberedEntry): unknown {
   const base = { ...rest, roomName };
   if ("sender" in entry)
     return { ...base, sender: client.people.name(entry.sender), senderId: entry.sender };
+  if (entry.type === "policy") return { ...base, by: client.people.name(entry.by) };
   if (entry.type === "membership") {
     return {
       ...base,

@@ -1,10 +1,11 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { CommandContext } from "../command.ts";
 
 interface RoomLine {
   readonly room: string;
   readonly name: string;
   readonly members: number;
+  readonly history?: string;
   readonly state: string;
 }
 
@@ -12,7 +13,24 @@ interface MemberLine {
   readonly user: string;
   readonly admin: boolean;
   readonly devices: number;
+  readonly history?: string;
 }
+
+const meanings: Readonly<Record<string, string>> = {
+  none: "what is said from now on is only for devices that are here",
+  "since-join": "members' own new devices get what is said from now on, newcomers do not",
+  all: "newcomers get what is said from now on",
+};
+
+/** What a room's policy on history says, for people. */
+export function historyMeaning(history: unknown): string {
+  return meanings[String(history)] ?? String(history);
+}
+
+const historyFlag = () =>
+  new Option("--history <policy>", "who may have what was said before they came").choices(
+    Object.keys(meanings),
+  );
 
 export function registerRooms(program: Command): void {
   const room = program.command("room").description("make rooms, add and remove people");
@@ -21,9 +39,13 @@ export function registerRooms(program: Command): void {
     .command("create")
     .description("make a room with you in it")
     .argument("<name>")
+    .addOption(historyFlag().default("all"))
     .action(async (name: string, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
-      const made = await context.call<{ room: string; name: string }>("roomCreate", { name });
+      const made = await context.call<{ room: string; name: string }>("roomCreate", {
+        name,
+        history: command.opts()["history"],
+      });
       context.output.result(
         made,
         () => `${context.output.bold(made.name)}  ${context.output.dim(made.room)}`,
@@ -49,6 +71,18 @@ export function registerRooms(program: Command): void {
       });
   }
 
+  room
+    .command("policy")
+    .description("change who may have what is said from now on; for admins")
+    .argument("<room>")
+    .addOption(historyFlag().makeOptionMandatory())
+    .action(async (target: string, _flags, command: Command) => {
+      const context = new CommandContext(command.optsWithGlobals());
+      const history = String(command.opts()["history"]);
+      const done = await context.call("roomPolicy", { room: target, history });
+      context.output.result(done, () => `${target}: ${historyMeaning(history)}`);
+    });
+
   program
     .command("rooms")
     .description("your rooms")
@@ -60,7 +94,8 @@ export function registerRooms(program: Command): void {
       for (const line of rooms) {
         context.output.result(line, () => {
           const people = line.state === "active" ? `${line.members} member(s)` : "coming in";
-          return `${context.output.bold(line.name || "(untitled)")}  ${people}  ${context.output.dim(line.room)}`;
+          const history = line.history ? `history ${line.history}  ` : "";
+          return `${context.output.bold(line.name || "(untitled)")}  ${people}  ${history}${context.output.dim(line.room)}`;
         });
       }
       if (waiting) context.output.note(waiting);
@@ -72,8 +107,10 @@ export function registerRooms(program: Command): void {
     .argument("<room>")
     .action(async (target: string, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
-      for (const line of await context.call<MemberLine[]>("members", { room: target })) {
+      const lines = await context.call<MemberLine[]>("members", { room: target });
+      for (const line of lines)
         context.output.result(line, () => `${line.user}${line.admin ? "  admin" : ""}`);
-      }
+      const history = lines[0]?.history;
+      if (history) context.output.note(context.output.dim(`history: ${history}`));
     });
 }

@@ -4,6 +4,7 @@ import { CommandError, ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
 import { bytesText } from "../progress.ts";
 import { count, positive } from "./people.ts";
+import { historyMeaning } from "./rooms.ts";
 
 /** A text that is longer than this belongs into a file: `sotto share`. */
 const textBytesMax = 64 * 1024;
@@ -95,6 +96,8 @@ function describe(output: Output, line: Line): string | undefined {
           ? `${room} ${line["by"]} made this room`
           : `${room} ${line["by"]} ${line["change"]} ${(line["users"] as string[]).join(", ")}`,
       );
+    case "policy":
+      return output.dim(`${room} ${line["by"]} decided: ${historyMeaning(line["history"])}`);
     case "presence":
       return output.dim(`${line["user"]} is ${line["state"]}`);
     case "typing":

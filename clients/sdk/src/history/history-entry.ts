@@ -1,4 +1,5 @@
 import type { DeviceId, MessageId, ObjectId, RoomId, UserId } from "@sotto/protocol";
+import type { HistoryWord } from "../rooms/policy.ts";
 
 interface EntryBase {
   readonly room: RoomId;
@@ -50,6 +51,13 @@ export interface MembershipEntry extends EntryBase {
   readonly by: UserId;
 }
 
+/** What newcomers may have of the room's history was changed. */
+export interface PolicyEntry extends EntryBase {
+  readonly type: "policy";
+  readonly history: HistoryWord;
+  readonly by: UserId;
+}
+
 /** One for each run of records that this device cannot open. */
 export interface HistoryUnavailableEntry extends EntryBase {
   readonly type: "history-unavailable";
@@ -63,6 +71,7 @@ export type HistoryEntry =
   | MediaDeletedEntry
   | TitleEntry
   | MembershipEntry
+  | PolicyEntry
   | HistoryUnavailableEntry;
 
 /** An entry with its place in this device's own history. */

@@ -5,6 +5,7 @@ import type { Change } from "./committer.ts";
 import type { DisabledPeople } from "./disabled-people.ts";
 import type { LeafName } from "./envelopes.ts";
 import { judgeAt } from "./judge.ts";
+import { encodePolicy, type HistoryWord, parsePolicy } from "./policy.ts";
 import type { RoomReplica } from "./room-replica.ts";
 
 /** Adds devices, at most `limits.addedDevicesMax` of them, whose KeyPackages the server hands out. */
@@ -73,4 +74,12 @@ export function removeDevices(
     ),
     stage: (current) => current.stageRemove(removed.map(({ device }) => device)),
   };
+}
+
+/** Changes what the room's policy says of history; its admins stay. */
+export function changeHistoryPolicy(group: Group, history: HistoryWord): Change | undefined {
+  const before = parsePolicy(group.policy);
+  if (before.history === history) return undefined;
+  const policy = encodePolicy({ ...before, history });
+  return { kind: EnvelopeKind.POLICY, policy, stage: (current) => current.stagePolicy(policy) };
 }

@@ -1,4 +1,3 @@
-import { fromBinary } from "@bufbuild/protobuf";
 import {
   checkEnvelope,
   directRoomId,
@@ -16,7 +15,6 @@ import {
   limits,
   parseDeviceId,
   parseUserId,
-  RoomPolicySchema,
   toHex,
   toSafeNumber,
   type UserId,
@@ -27,6 +25,7 @@ import { isConnectionLoss, SottoClientError } from "../errors.ts";
 import type { HistoryEntry } from "../history/history-entry.ts";
 import { judgeAt } from "./judge.ts";
 import type { StepResult } from "./message-step.ts";
+import { type HistoryWord, parsePolicy } from "./policy.ts";
 import type { RoomContext } from "./room-context.ts";
 import type { RoomState } from "./room-state.ts";
 
@@ -58,9 +57,10 @@ export async function stepHandshake(
   const recordSha256 = toHex(await sha256(data));
   const envelope = await readEnvelope(context, connection, data);
   const step: Step = { context, state, connection, sequence, recordSha256, envelope };
+  const before = group && parsePolicy(group.policy).history;
   const next = await nextGroup(step, group);
   await foldIn(step, next);
-  const entry = historyEntry(step);
+  const entry = historyEntry(step) ?? policyEntry(step, before, next);
   const changes = entry ? context.history.changesFor(entry) : [];
   return { result: { changes, groupChanged: true }, group: next, envelope };
 }
@@ -132,7 +132,7 @@ async function enter(step: Step): Promise<Group | undefined> {
 /** Who is in the room, by the group itself: the server's word is not needed. */
 async function rosterOnEntry(step: Step, group: Group): Promise<Roster> {
   const { context, state, envelope, sequence, recordSha256 } = step;
-  const policy = fromBinary(RoomPolicySchema, group.policy);
+  const policy = parsePolicy(group.policy);
   const users = [...new Set(group.members().map((member) => member.user as UserId))];
   const others = users.filter((user) => user !== context.profile.user);
   const peer = others[0];
@@ -155,7 +155,7 @@ async function rosterOnEntry(step: Step, group: Group): Promise<Roster> {
           { user: member.user as UserId, device: member.device as DeviceId, entered: sequence },
         ]),
     ),
-    admins: policy.admins.map((user) => parseUserId(user)),
+    admins: policy.admins,
     former: [],
     direct,
   };
@@ -173,6 +173,7 @@ async function apply(step: Step, group: Group): Promise<Group> {
         committer: toHex(envelope.committer?.device ?? new Uint8Array()),
         added: envelope.added.map((leaf) => toHex(leaf.device)),
         removed: envelope.removed.map((leaf) => toHex(leaf.device)),
+        ...(envelope.kind === EnvelopeKind.POLICY ? { policy: envelope.policy } : {}),
       },
       judge: judgeAt(context, toSafeNumber(envelope.directorySize)),
     });
@@ -242,6 +243,19 @@ function historyEntry(step: Step): HistoryEntry | undefined {
     default:
       return undefined;
   }
+}
+
+/** A line for everybody where the room's policy on history has changed. */
+function policyEntry(
+  { state, envelope, sequence }: Step,
+  before: HistoryWord | undefined,
+  group: Group | undefined,
+): HistoryEntry | undefined {
+  if (envelope.kind !== EnvelopeKind.POLICY || !group) return undefined;
+  const { history } = parsePolicy(group.policy);
+  if (history === before) return undefined;
+  const by = parseUserId(envelope.committer?.user ?? new Uint8Array());
+  return { type: "policy", room: state.room, sequence, history, by };
 }
 
 function usersOf(leaves: readonly Leaf[]): UserId[] {

@@ -1,15 +1,12 @@
-import { create, toBinary } from "@bufbuild/protobuf";
 import { directRoomId } from "@sotto/identity";
 import {
   checkTitle,
   EnvelopeKind,
   ErrorCode,
   fromHex,
-  HistoryPolicy,
   parseRoomId,
   type Record as RecordMessage,
   type RoomId,
-  RoomPolicySchema,
   toHex,
   toSafeNumber,
   type UserId,
@@ -19,6 +16,7 @@ import type { Connection } from "../connection/connection.ts";
 import { SottoClientError, serverError } from "../errors.ts";
 import { addDevices } from "./changes.ts";
 import { writeEnvelope } from "./envelopes.ts";
+import { encodePolicy, type HistoryWord } from "./policy.ts";
 import { Room } from "./room.ts";
 import type { RoomContext } from "./room-context.ts";
 import { RoomReplica } from "./room-replica.ts";
@@ -93,9 +91,9 @@ export class Rooms {
   }
 
   /** Makes a room with this device alone in it, and its title. */
-  async create(title: string): Promise<Room> {
+  async create(title: string, history: HistoryWord): Promise<Room> {
     const name = checkTitle(title);
-    const room = await this.#begin(parseRoomId(randomBytes(16)), []);
+    const room = await this.#begin(parseRoomId(randomBytes(16)), [], history);
     await room.say({ case: "title", value: { $typeName: "sotto.v1.RoomTitle", title: name } });
     return room;
   }
@@ -107,7 +105,7 @@ export class Rooms {
     const known = this.#rooms.get(id);
     if (known && known.replica.state.phase !== "left") return await this.#withPeer(known, peer);
     try {
-      return await this.#withPeer(await this.#begin(id, [own, peer].sort()), peer);
+      return await this.#withPeer(await this.#begin(id, [own, peer].sort(), "since-join"), peer);
     } catch (error) {
       const code = serverError(error)?.code;
       if (code !== ErrorCode.ROOM_EXISTS && code !== ErrorCode.STALE) throw error;
@@ -138,15 +136,11 @@ export class Rooms {
     for (const room of this.#rooms.values()) room.replica.close();
   }
 
-  async #begin(id: RoomId, direct: readonly UserId[]): Promise<Room> {
+  async #begin(id: RoomId, direct: readonly UserId[], history: HistoryWord): Promise<Room> {
     const context = this.#context;
     const connection = await context.online(stepTimeoutMs);
     const admins = direct.length > 0 ? direct : [context.profile.user];
-    const history = direct.length > 0 ? HistoryPolicy.SINCE_JOIN : HistoryPolicy.ALL;
-    const policy = toBinary(
-      RoomPolicySchema,
-      create(RoomPolicySchema, { admins: admins.map((user) => fromHex(user)), history }),
-    );
+    const policy = encodePolicy({ admins, history });
     const group = await context.mls.createGroup({
       room: fromHex(id),
       identity: context.leaf,
