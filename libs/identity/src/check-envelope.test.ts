@@ -11,8 +11,9 @@ import {
 import { describe, expect, test } from "vitest";
 import { randomBytes } from "../test/person.ts";
 import { type EnvelopeChange, leafOf, policyOf, TestRoom } from "../test/room.ts";
-import { checkEnvelope } from "./check-envelope.ts";
+import { checkEnvelope, removableBy } from "./check-envelope.ts";
 import { directRoomId } from "./direct-room.ts";
+import type { DirectoryDevice } from "./directory.ts";
 
 const { CREATE, ADD, REMOVE, UPDATE, POLICY, REJOIN } = EnvelopeKind;
 const alice = leafOf();
@@ -34,7 +35,7 @@ async function verdict(
   envelope: Envelope,
   roomDevicesMax?: number,
 ): Promise<string> {
-  const refusal = await checkEnvelope(roster, envelope, roomDevicesMax);
+  const refusal = await checkEnvelope(roster, envelope, roomDevicesMax ? { roomDevicesMax } : {});
   return refusal ? errorName(refusal.code) : "accepted";
 }
 
@@ -317,5 +318,25 @@ describe("a direct conversation", () => {
     expect(await verdict(dm, dm.envelope({ kind: UPDATE, by: bob }))).toBe("NOT_A_MEMBER");
     for (const kind of [UPDATE, REJOIN])
       expect(await verdict(dm, dm.envelope({ kind, by: eve }))).toBe("UNKNOWN_ROOM");
+  });
+});
+
+describe("a device that is revoked", () => {
+  /** Carol's device was revoked by the record at index 7. */
+  const directory = {
+    deviceAsOf: (id: string, size: number) =>
+      ({ revokedAt: id === carol.device && size > 7 ? 7 : undefined }) as DirectoryDevice,
+  };
+
+  test.each([
+    ["is removed by any member", [carol], 8, undefined],
+    ["is removed by none before the directory shows it", [carol], 7, ErrorCode.FORBIDDEN],
+    ["takes nobody else with it", [carol, alice], 8, ErrorCode.FORBIDDEN],
+  ] as const)("%s", async (_what, removed, directorySize, code) => {
+    const made = room();
+    const envelope = made.envelope({ kind: REMOVE, by: bob, removed, directorySize });
+    const removable = removableBy(envelope, directory, new Set());
+    const refusal = await checkEnvelope(made.roster, envelope, { removable });
+    expect(refusal?.code).toBe(code);
   });
 });

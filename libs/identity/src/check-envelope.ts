@@ -15,26 +15,48 @@ import {
   type UserId,
 } from "@sotto/protocol";
 import { directRoomId } from "./direct-room.ts";
+import type { Directory } from "./directory.ts";
 import { bad, committerOf, type LeafName } from "./envelope.ts";
 import { hasUser, isHiddenFrom, leaves, type Roster } from "./roster.ts";
 
+/** What an envelope is judged by beside the roster that it follows. */
+export interface Circumstances {
+  readonly roomDevicesMax: number;
+  /** Who may be removed by any member; see `removableBy`. */
+  readonly removable: (leaf: LeafName) => boolean;
+}
+
+/**
+ * Whom any member may remove by an envelope: users whom the server's signed word proves to be `disabled`, and
+ * devices that the directory as of the envelope's `directory_size` shows as revoked. So all judge alike.
+ */
+export function removableBy(
+  { directorySize }: Envelope,
+  directory: Pick<Directory, "deviceAsOf">,
+  disabled: ReadonlySet<UserId>,
+): Circumstances["removable"] {
+  return ({ user, device }) =>
+    disabled.has(user) ||
+    directory.deviceAsOf(device, Number(directorySize))?.revokedAt !== undefined;
+}
+
 /**
  * Why an envelope cannot follow a roster, or `undefined` where it can: its place in the room, one kind of
- * change, and who may make it. Signature, directory and the word that users are `disabled` are looked at
+ * change, and who may make it. Signature, directory and the words that users are disabled are looked at
  * elsewhere. Never throws.
  */
 export async function checkEnvelope(
   before: Roster | undefined,
   envelope: Envelope,
-  roomDevicesMax: number = limits.roomDevicesMax,
-  disabled: ReadonlySet<UserId> = new Set(),
+  circumstances: Partial<Circumstances> = {},
 ): Promise<SottoError | undefined> {
+  const { roomDevicesMax = limits.roomDevicesMax, removable = () => false } = circumstances;
   try {
     const committer = committerOf(envelope);
     const parts = { committer, added: leaves(envelope.added), removed: leaves(envelope.removed) };
     checkForm(envelope, parts);
     if (envelope.kind === EnvelopeKind.CREATE) await checkCreate(before, envelope, parts);
-    else checkChange(before, envelope, parts, { roomDevicesMax, disabled });
+    else checkChange(before, envelope, parts, { roomDevicesMax, removable });
     return undefined;
   } catch (error) {
     return error instanceof SottoError ? error : bad("an identifier in it is malformed", error);
@@ -45,12 +67,6 @@ interface Parts {
   readonly committer: LeafName;
   readonly added: readonly LeafName[];
   readonly removed: readonly LeafName[];
-}
-
-interface Circumstances {
-  readonly roomDevicesMax: number;
-  /** Users whom any member may remove. */
-  readonly disabled: ReadonlySet<UserId>;
 }
 
 function forbidden(why: string): SottoError {
@@ -157,7 +173,7 @@ function checkChange(
   before: Roster | undefined,
   envelope: Envelope,
   parts: Parts,
-  { roomDevicesMax, disabled }: Circumstances,
+  { roomDevicesMax, removable }: Circumstances,
 ): void {
   const { committer, added } = parts;
   // A direct conversation's id can be guessed: for anybody else than the two it does not exist.
@@ -183,7 +199,7 @@ function checkChange(
   if (toSafeNumber(envelope.epoch) !== before.epoch + 1)
     throw bad(`the next epoch is ${before.epoch + 1}`);
   if (kind === EnvelopeKind.ADD) checkAdd(before, added, roomDevicesMax);
-  if (kind === EnvelopeKind.REMOVE) checkRemove(before, parts, disabled);
+  if (kind === EnvelopeKind.REMOVE) checkRemove(before, parts, removable);
   if (kind === EnvelopeKind.REJOIN) checkRoomLeft(before, added, roomDevicesMax);
   if (kind === EnvelopeKind.POLICY) checkPolicy(before, committer, readPolicy(envelope));
 }
@@ -215,14 +231,14 @@ function checkAdd(before: Roster, added: readonly LeafName[], roomDevicesMax: nu
 function checkRemove(
   before: Roster,
   { committer, removed }: Parts,
-  disabled: ReadonlySet<UserId>,
+  removable: Circumstances["removable"],
 ): void {
   if (removed.some(({ device, user }) => before.devices.get(device)?.user !== user)) {
     throw bad("it removes a device that is not in the room");
   }
   if (removed.some(({ device }) => device === committer.device))
     throw bad("a device cannot remove itself");
-  const owed = removed.every(({ user }) => user === committer.user || disabled.has(user));
+  const owed = removed.every((leaf) => leaf.user === committer.user || removable(leaf));
   if (!owed && !before.admins.includes(committer.user))
     throw forbidden("only an admin removes others");
 }

@@ -2,8 +2,9 @@ import { EnvelopeKind, toHex } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { newSigner, randomBytes } from "../test/person.ts";
 import { leafOf, TestRoom } from "../test/room.ts";
-import { checkEnvelope } from "./check-envelope.ts";
+import { checkEnvelope, removableBy } from "./check-envelope.ts";
 import { sha256 } from "./digest.ts";
+import { Directory } from "./directory.ts";
 import { openDisablement, provenDisabled, signDisablement } from "./disablement.ts";
 
 const { CREATE, ADD, REMOVE } = EnvelopeKind;
@@ -41,7 +42,8 @@ test("any member removes whom the server proves to be disabled, and nobody else 
   ] as const) {
     const envelope = room.envelope({ kind: REMOVE, by: bob, removed }, { disabled: [...disabled] });
     const proven = await provenDisabled(envelope, pinned);
-    codes.push((await checkEnvelope(room.roster, envelope, undefined, proven))?.message);
+    const removable = removableBy(envelope, new Directory(), proven);
+    codes.push((await checkEnvelope(room.roster, envelope, { removable }))?.message);
   }
   const refused = "only an admin removes others";
   expect(codes).toEqual([undefined, refused, refused, refused]);

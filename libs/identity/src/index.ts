@@ -1,5 +1,5 @@
 export { fromBase64Url, toBase64Url } from "./base64url.ts";
-export { checkEnvelope } from "./check-envelope.ts";
+export { type Circumstances, checkEnvelope, removableBy } from "./check-envelope.ts";
 export { sha256, sha256Hex } from "./digest.ts";
 export { directRoomId } from "./direct-room.ts";
 export {

@@ -5,6 +5,7 @@ import {
   openEnvelope,
   provenDisabled,
   type Roster,
+  removableBy,
 } from "@sotto/identity";
 import { type Group, MlsError } from "@sotto/mls";
 import {
@@ -12,7 +13,6 @@ import {
   type Envelope,
   EnvelopeKind,
   type Leaf,
-  limits,
   parseDeviceId,
   parseUserId,
   toHex,
@@ -212,12 +212,10 @@ async function foldIn(step: Step, group: Group | undefined): Promise<void> {
   if (state.roster && state.roster.foldedTo >= sequence) return;
   const begins = envelope.kind === EnvelopeKind.CREATE;
   if (!state.roster && !begins) return;
-  const refusal = await checkEnvelope(
-    begins ? undefined : state.roster,
-    envelope,
-    limits.roomDevicesMax,
-    await provenDisabled(envelope, context.profile.serverKeySha256),
-  );
+  const disabled = await provenDisabled(envelope, context.profile.serverKeySha256);
+  const refusal = await checkEnvelope(begins ? undefined : state.roster, envelope, {
+    removable: removableBy(envelope, context.directory.directory, disabled),
+  });
   if (refusal)
     context.notice(
       state.room,

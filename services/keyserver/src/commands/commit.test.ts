@@ -25,6 +25,8 @@ async function threeOfThem() {
   return { world, server, alice, bob, carol };
 }
 
+const submit = (record: Uint8Array) => ({ case: "submitRecord" as const, value: { record } });
+
 /** Rooms of a user as an edge hears them. */
 async function roomsOf(server: TestReplica, user: string) {
   const { rosters } = await server.call(
@@ -67,6 +69,25 @@ test("rooms are listed with the record that let this device in", async () => {
   await server.ask(bob, { case: "submitRecord", value: { record } }, "recordStored");
   const asPhone = { user: bob.user, first: phone };
   expect((await server.ask(asPhone, list, "roomList")).rooms).toMatchObject([{ entered: 0n }]);
+});
+
+test("any member removes a device that its owner revoked, and no other one", async () => {
+  const { server, alice, bob, carol } = await threeOfThem();
+  const phone = await newDevice();
+  await server.ask(carol, submit(await carol.add(phone)), "recordStored");
+  const room = await ServedRoom.begun(server, alice, bob, carol);
+  await room.commit(server, { kind: ADD, by: alice, added: [leaf(carol, phone)] });
+  const remove = { kind: REMOVE, by: bob, removed: [leaf(carol, phone)] };
+  const forbidden = refusedWith(ErrorCode.FORBIDDEN);
+  await expect(room.commit(server, remove)).rejects.toMatchObject(forbidden);
+  await server.ask(carol, submit(await carol.revoke(phone.id)), "recordStored");
+  // Judged by a directory in which it still stood, as members who read the record would judge it.
+  await expect(room.commit(server, { ...remove, directorySize: 4 })).rejects.toMatchObject(
+    forbidden,
+  );
+  await room.commit(server, remove);
+  const both = { kind: REMOVE, by: bob, removed: [leaf(carol)] };
+  await expect(room.commit(server, both)).rejects.toMatchObject(forbidden);
 });
 
 describe("what is refused", () => {

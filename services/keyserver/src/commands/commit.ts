@@ -5,6 +5,7 @@ import {
   openEnvelope,
   provenDisabled,
   type Roster,
+  removableBy,
   sha256Hex,
 } from "@sotto/identity";
 import { LogError, type Position } from "@sotto/log";
@@ -38,7 +39,10 @@ export async function commit(
     // The same record again: its answer was lost on the way.
     if (before?.headHash === sha256) return await again(server, before);
     const disabled = await disabledIn(server, envelope);
-    const refusal = await checkEnvelope(before, envelope, server.limits.roomDevicesMax, disabled);
+    const refusal = await checkEnvelope(before, envelope, {
+      roomDevicesMax: server.limits.roomDevicesMax,
+      removable: removableBy(envelope, server.state.directory, disabled),
+    });
     if (refusal) throw refusal;
     const position = await append(server, room, request.envelope, sha256, before?.foldedTo ?? 0);
     await settle(server, foldRoster(before, envelope, position.sequence, sha256), envelope);
