@@ -7,9 +7,6 @@ import {
   fromHex,
   limits,
   PresenceState,
-  parseDeviceId,
-  parseRoomId,
-  parseUserId,
   type Record as RecordMessage,
   SignalKind,
   toSafeNumber,
@@ -39,6 +36,7 @@ import { Parts } from "./rooms/parts.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
 import { Rooms } from "./rooms/rooms.ts";
 import type { Sent } from "./rooms/sender.ts";
+import { ServerEvents } from "./server-events.ts";
 
 export interface ClientOptions {
   readonly store: ProfileStore;
@@ -80,6 +78,7 @@ export class SottoClient implements AsyncDisposable {
   readonly #session: Session;
   readonly #live: LiveEvents;
   readonly #presence: PresenceView;
+  readonly #events: ServerEvents;
   readonly #stop: AbortController;
   readonly #quiet: { now: boolean };
   #ready = false;
@@ -100,6 +99,7 @@ export class SottoClient implements AsyncDisposable {
     this.#stop = parts.stop;
     this.#quiet = parts.quiet;
     this.#presence = new PresenceView(parts.live);
+    this.#events = new ServerEvents({ ...parts, presence: this.#presence });
     this.profile = parts.context.profile;
     this.people = new People(parts.context);
     this.rooms = new RoomDesk(parts.context, parts.rooms, this.people);
@@ -330,47 +330,7 @@ export class SottoClient implements AsyncDisposable {
   }
 
   #take(event: Event): void {
-    const connection = this.#connection;
-    const { body } = event;
-    if (!connection) return;
-    this.#presence.take(event);
-    switch (body.case) {
-      case "directoryGrew":
-        void this.#context.directory
-          .sync(connection, toSafeNumber(body.value.size))
-          .catch(() => {});
-        return;
-      case "disabledChanged":
-        void this.#context.disabled
-          .refresh(connection)
-          .then(() => this.#rooms.wakeUpkeep())
-          .catch(() => {});
-        return;
-      case "grantsChanged":
-        this.#rooms.wakeUpkeep();
-        return;
-      case "roomEntered":
-        void this.#rooms
-          .entered(connection, parseRoomId(body.value.room), toSafeNumber(body.value.sequence))
-          .catch((error) => this.#live.emit({ type: "notice", text: String(error) }));
-        return;
-      case "roomInterrupted":
-        this.#rooms.interrupted(connection, parseRoomId(body.value.room));
-        return;
-      case "signalReceived": {
-        const { room, user, kind, device } = body.value;
-        if (parseDeviceId(device) === this.profile.device) return;
-        this.#live.emit({
-          type: "typing",
-          room: parseRoomId(room),
-          user: parseUserId(user),
-          typing: kind === SignalKind.TYPING,
-        });
-        return;
-      }
-      default:
-        return;
-    }
+    if (this.#connection) this.#events.take(this.#connection, event);
   }
 
   #isReady(): boolean {
