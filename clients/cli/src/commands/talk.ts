@@ -104,6 +104,10 @@ function describe(output: Output, line: Line): string | undefined {
       return line["typing"] ? output.dim(`${line["user"]} is typing`) : undefined;
     case "history-unavailable":
       return output.dim(`${room} (a message that this device cannot open)`);
+    case "messages-missing":
+      return output.dim(
+        `${room} (at least ${line["count"]} of ${line["sender"]}'s messages did not come)`,
+      );
     default:
       return undefined;
   }

@@ -64,6 +64,15 @@ export interface HistoryUnavailableEntry extends EntryBase {
   readonly why: "before-this-device" | "cannot-open";
 }
 
+/** Messages of a device that never came, or not as their sender means them. Goes when they come after all. */
+export interface MessagesMissingEntry extends EntryBase {
+  readonly type: "messages-missing";
+  readonly sender: UserId;
+  readonly device: DeviceId;
+  /** At least so many. */
+  readonly count: number;
+}
+
 /** What a device remembers of its rooms, in the order in which it came to know it. */
 export type HistoryEntry =
   | MessageEntry
@@ -72,7 +81,8 @@ export type HistoryEntry =
   | TitleEntry
   | MembershipEntry
   | PolicyEntry
-  | HistoryUnavailableEntry;
+  | HistoryUnavailableEntry
+  | MessagesMissingEntry;
 
 /** An entry with its place in this device's own history. */
 export type NumberedEntry = HistoryEntry & { readonly order: number };

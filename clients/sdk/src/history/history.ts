@@ -52,6 +52,17 @@ export class History {
     return changes;
   }
 
+  /** Changes that put another entry in the place of one, or take it out. Readers who have passed it are not told. */
+  amend(order: number, entry: HistoryEntry | undefined): StoreChange[] {
+    const value = entry && utf8(JSON.stringify({ ...entry, order }));
+    return [{ table: "history", key: orderKey(order), value }];
+  }
+
+  /** The change that marks a message as processed, where it leaves no entry. */
+  passed(room: RoomId, device: DeviceId, id: MessageId): StoreChange {
+    return { table: "history-index", key: indexKey(room, device, id), value: new Uint8Array() };
+  }
+
   /** True where this device's history holds that message already. */
   async holds(room: RoomId, device: DeviceId, id: MessageId): Promise<boolean> {
     return (await this.#store.get("history-index", indexKey(room, device, id))) !== undefined;

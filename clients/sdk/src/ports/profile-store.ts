@@ -24,7 +24,9 @@ export type StoreTable =
   /** Media objects that were announced, by object. */
   | "media"
   /** Uploads that are not finished, by file. */
-  | "uploads";
+  | "uploads"
+  /** Chains of the devices heard in a room, by room and device. */
+  | "senders";
 
 export interface StoreChange {
   readonly table: StoreTable;

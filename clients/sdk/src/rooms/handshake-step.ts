@@ -23,18 +23,25 @@ import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
 import type { HistoryEntry } from "../history/history-entry.ts";
+import type { StoreChange } from "../ports/profile-store.ts";
 import { judgeAt } from "./judge.ts";
 import type { StepResult } from "./message-step.ts";
 import { type HistoryWord, parsePolicy } from "./policy.ts";
 import type { RoomContext } from "./room-context.ts";
 import type { RoomState } from "./room-state.ts";
+import type { SenderChains } from "./sender-chains.ts";
 
 /** One record of the handshake subject on its way through this device. */
-interface Step {
+export interface HandshakeStep {
   readonly context: RoomContext;
   readonly state: RoomState;
+  readonly group: Group | undefined;
+  readonly chains: SenderChains;
   readonly connection: Connection;
   readonly sequence: number;
+}
+
+interface Step extends HandshakeStep {
   readonly recordSha256: string;
   readonly envelope: Envelope;
 }
@@ -47,22 +54,31 @@ export interface HandshakeResult {
 
 /** Processes one handshake record: joins, merges an own commit, applies another's, or leaves. */
 export async function stepHandshake(
-  context: RoomContext,
-  state: RoomState,
-  group: Group | undefined,
-  connection: Connection,
-  sequence: number,
+  taken: HandshakeStep,
   data: Uint8Array,
 ): Promise<HandshakeResult> {
+  const { context, connection } = taken;
   const recordSha256 = toHex(await sha256(data));
   const envelope = await readEnvelope(context, connection, data);
-  const step: Step = { context, state, connection, sequence, recordSha256, envelope };
-  const before = group && parsePolicy(group.policy).history;
-  const next = await nextGroup(step, group);
-  await foldIn(step, next);
-  const entry = historyEntry(step) ?? policyEntry(step, before, next);
+  const step: Step = { ...taken, recordSha256, envelope };
+  const before = taken.group && parsePolicy(taken.group.policy).history;
+  const group = await nextGroup(step);
+  await foldIn(step, group);
+  const entry = historyEntry(step) ?? policyEntry(step, before, group);
   const changes = entry ? context.history.changesFor(entry) : [];
-  return { result: { changes, groupChanged: true }, group: next, envelope };
+  changes.push(...chainChanges(step));
+  return { result: { changes, groupChanged: true }, group, envelope };
+}
+
+/** Senders that went, and such as may count anew. */
+function chainChanges({ chains, envelope }: Step): StoreChange[] {
+  const changes = envelope.removed.flatMap(({ device }) => chains.forget(parseDeviceId(device)));
+  for (const { device } of envelope.added) {
+    const entering = parseDeviceId(device);
+    const back = envelope.kind === EnvelopeKind.REJOIN;
+    changes.push(...(back ? chains.mayRestart(entering) : chains.forget(entering)));
+  }
+  return changes;
 }
 
 async function readEnvelope(
@@ -77,8 +93,8 @@ async function readEnvelope(
   return parsed.envelope;
 }
 
-async function nextGroup(step: Step, group: Group | undefined): Promise<Group | undefined> {
-  const { context, state, envelope, recordSha256 } = step;
+async function nextGroup(step: Step): Promise<Group | undefined> {
+  const { context, state, group, envelope, recordSha256 } = step;
   const own = context.profile.device;
   const pending = state.pending;
   state.pending = undefined;

@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { Group } from "@sotto/mls";
+import type { Group, OpenedMessage } from "@sotto/mls";
 import {
   type DeviceId,
   fromHex,
@@ -16,9 +16,12 @@ import { type Content, ContentSchema, MediaManifestSchema } from "@sotto/protoco
 import { equalBytes, sha256 } from "../bytes.ts";
 import type { HistoryEntry } from "../history/history-entry.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
+import { followSender, linkOf } from "./follow-sender.ts";
 import type { OutboxEntry } from "./outbox.ts";
 import type { RoomContext } from "./room-context.ts";
 import type { RoomState } from "./room-state.ts";
+import type { Link } from "./sender-chain.ts";
+import type { SenderChains } from "./sender-chains.ts";
 
 /** What processing one record asks for. */
 export interface StepResult {
@@ -36,45 +39,69 @@ export function messageAad(room: RoomId, id: MessageId): Uint8Array<ArrayBuffer>
   return fromHex(room + id);
 }
 
+/** One record of the messages subject on its way through this device. */
+export interface MessageStep {
+  readonly context: RoomContext;
+  readonly state: RoomState;
+  readonly group: Group | undefined;
+  readonly chains: SenderChains;
+  readonly sequence: number;
+}
+
 /** Opens one record of the messages subject and turns it into history. */
-export async function stepMessage(
-  context: RoomContext,
-  state: RoomState,
-  group: Group | undefined,
-  sequence: number,
-  data: Uint8Array,
-): Promise<StepResult> {
+export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<StepResult> {
+  const { context, state, group, sequence } = step;
   const stored = fromBinary(StoredMessageSchema, data);
   const device = parseDeviceId(stored.device);
   const id = parseMessageId(stored.id);
   if (context.checks.messageOnce && (await context.history.holds(state.room, device, id)))
     return nothing;
-
-  if (device === context.profile.device) {
-    const entry = context.outbox.find(state.room, id);
-    if (!entry) return unavailable(context, state, sequence);
-    const content = fromBinary(ContentSchema, entry.content);
-    const result = await entryOf(
-      context,
-      state,
-      sequence,
-      context.profile.user,
-      device,
-      id,
-      content,
-    );
-    return {
-      changes: [...result, context.outbox.strike(entry)],
-      settled: entry,
-      groupChanged: false,
-    };
-  }
+  if (device === context.profile.device) return await stepOwn(step, id);
   const opened = group && (await open(context, state, group, device, id, stored.sealed));
-  if (!opened) return unavailable(context, state, sequence);
-  const changes = await entryOf(context, state, sequence, opened.user, device, id, opened.content);
+  if (!opened) {
+    const result = unavailable(context, state, sequence);
+    return { ...result, changes: [...result.changes, ...step.chains.unopened(device)] };
+  }
+  if (opened === "dishonest") return { changes: [], groupChanged: true };
+  const { user, content, link } = opened;
+  const changes = followSender(context, step.chains, { user, device }, sequence, link);
+  changes.push(...(await remember(step, user, device, id, content)));
   return { changes, groupChanged: true };
 }
 
+/** A message of this device itself: what it sealed is in the outbox. */
+async function stepOwn(step: MessageStep, id: MessageId): Promise<StepResult> {
+  const { context, state, sequence } = step;
+  const { user, device } = context.profile;
+  const entry = context.outbox.find(state.room, id);
+  if (!entry) return unavailable(context, state, sequence);
+  const content = fromBinary(ContentSchema, entry.content);
+  const changes = await remember(step, user, device, id, content);
+  changes.push(context.outbox.strike(entry));
+  return { changes, settled: entry, groupChanged: false };
+}
+
+/** The changes by which a message becomes history, and is known when it comes again. */
+async function remember(
+  { context, state, sequence }: MessageStep,
+  user: UserId,
+  device: DeviceId,
+  id: MessageId,
+  content: Content,
+): Promise<StoreChange[]> {
+  return [
+    context.history.passed(state.room, device, id),
+    ...(await entryOf(context, state, sequence, user, device, id, content)),
+  ];
+}
+
+interface Opened {
+  readonly user: UserId;
+  readonly content: Content;
+  readonly link: Link;
+}
+
+/** `undefined` where the group cannot open it; "dishonest" where it is not what stands around it. */
 async function open(
   context: RoomContext,
   state: RoomState,
@@ -82,23 +109,29 @@ async function open(
   device: DeviceId,
   id: MessageId,
   sealed: Uint8Array,
-): Promise<{ user: UserId; content: Content } | undefined> {
+): Promise<Opened | "dishonest" | undefined> {
+  let message: OpenedMessage;
   try {
-    const message = await group.open(sealed);
+    message = await group.open(sealed);
+  } catch {
+    return undefined;
+  }
+  try {
     const content = fromBinary(ContentSchema, message.plaintext);
     const honest =
       message.sender.device === device &&
       equalBytes(message.aad, messageAad(state.room, id)) &&
       toHex(content.room) === state.room &&
       toHex(content.id) === id;
-    if (context.checks.contentPlace && !honest) {
-      context.notice(state.room, "a message was not what its sender sealed; it is not shown");
-      return undefined;
+    if (honest || !context.checks.contentPlace) {
+      const link = await linkOf(content, message.plaintext);
+      return { user: message.sender.user as UserId, content, link };
     }
-    return { user: message.sender.user as UserId, content };
   } catch {
-    return undefined;
+    // Its sender sealed what cannot be read.
   }
+  context.notice(state.room, "a message was not what its sender sealed; it is not shown");
+  return "dishonest";
 }
 
 async function entryOf(
@@ -192,6 +225,7 @@ export async function encodeContent(
       atMs: BigInt(context.clock.now()),
       senderSequence: BigInt(state.senderSequence + 1),
       previousSha256: fromHex(state.previousSha256),
+      withdrawn: state.withdrawn.map(BigInt),
       directoryHead: { size: BigInt(directory.size), root: await directory.root() },
       body,
     }),

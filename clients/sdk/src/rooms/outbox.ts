@@ -68,6 +68,16 @@ export class Outbox {
     return { table: "outbox", key: entry.key, value: undefined };
   }
 
+  /** The change that gives an entry another content; call `rewritten` after it was committed. */
+  rewrite(entry: OutboxEntry, content: Uint8Array): StoreChange {
+    return { table: "outbox", key: entry.key, value: content };
+  }
+
+  rewritten({ key, room, id }: OutboxEntry, content: Uint8Array): void {
+    if (this.#entries.has(`${room}/${id}`))
+      this.#entries.set(`${room}/${id}`, { key, room, id, content });
+  }
+
   forget(entry: OutboxEntry): void {
     this.#entries.delete(`${entry.room}/${entry.id}`);
   }

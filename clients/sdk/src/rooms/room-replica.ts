@@ -19,6 +19,7 @@ import { stepHandshake } from "./handshake-step.ts";
 import { type StepResult, stepMessage } from "./message-step.ts";
 import type { RoomContext } from "./room-context.ts";
 import { type RoomState, roomChange } from "./room-state.ts";
+import { SenderChains } from "./sender-chains.ts";
 
 /** Records that wait here; beyond it the subscription is renewed from the cursor once they are done. */
 const incomingRecordsMax = 4096;
@@ -37,6 +38,7 @@ interface IncomingRecord {
 export class RoomReplica {
   readonly context: RoomContext;
   readonly state: RoomState;
+  readonly chains: SenderChains;
   group: Group | undefined;
   /** The newest handshake record seen since this process began: what a rejoin starts from. */
   lastEnvelope: Envelope | undefined;
@@ -54,10 +56,22 @@ export class RoomReplica {
   #head = Number.POSITIVE_INFINITY;
   #closed = false;
 
-  constructor(context: RoomContext, state: RoomState, group: Group | undefined) {
+  private constructor(context: RoomContext, state: RoomState, chains: SenderChains) {
     this.context = context;
     this.state = state;
-    this.group = group;
+    this.chains = chains;
+  }
+
+  /** The room of a state, with what else the store holds of it. */
+  static async open(
+    context: RoomContext,
+    state: RoomState,
+    group?: Group | undefined,
+  ): Promise<RoomReplica> {
+    const chains = await SenderChains.open(context.store, state.room);
+    const replica = new RoomReplica(context, state, chains);
+    replica.group = group;
+    return replica;
   }
 
   get room(): RoomId {
@@ -241,19 +255,20 @@ export class RoomReplica {
 
   async #step({ connection, record }: IncomingRecord, sequence: number): Promise<StepResult> {
     if (record.kind === RecordKind.MESSAGE) {
-      return await stepMessage(this.context, this.state, this.group, sequence, record.data);
+      return await stepMessage({ ...this.#parts(), sequence }, record.data);
     }
     const { result, group, envelope } = await stepHandshake(
-      this.context,
-      this.state,
-      this.group,
-      connection,
-      sequence,
+      { ...this.#parts(), connection, sequence },
       record.data,
     );
     this.group = group;
     this.lastEnvelope = envelope;
     return result;
+  }
+
+  #parts() {
+    const { context, state, group, chains } = this;
+    return { context, state, group, chains };
   }
 
   #failed(error: unknown): void {

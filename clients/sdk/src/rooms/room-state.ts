@@ -33,6 +33,8 @@ export interface RoomState {
   senderSequence: number;
   /** Hash of this device's Content before, hex; empty before the first. */
   previousSha256: string;
+  /** Sequences that messages had which were taken back; told by the next message. */
+  withdrawn: readonly number[];
   /** Generations below this one may have been used in this epoch. */
   reserved: { readonly epoch: number; readonly generation: number } | undefined;
   pending: PendingRecord | undefined;
@@ -51,6 +53,7 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     title: "",
     senderSequence: 0,
     previousSha256: "",
+    withdrawn: [],
     reserved: undefined,
     pending: undefined,
     skipped: [],
@@ -83,6 +86,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     title: json.title,
     senderSequence: json.senderSequence,
     previousSha256: json.previousSha256,
+    withdrawn: json.withdrawn ?? [],
     reserved: json.reserved,
     pending: json.pending && { ...json.pending, staged: fromHex(json.pending.staged) },
     skipped: json.skipped,

@@ -162,7 +162,7 @@ export class Rooms {
     const hash = toHex(await sha256(envelope));
     state.pending = { sha256: hash, staged: await group.serialise(), begins: true };
     const value = { room: fromHex(id), envelope };
-    const room = this.#add(new RoomReplica(context, state, undefined));
+    const room = this.#add(await RoomReplica.open(context, state));
     await room.replica.persist([], false);
     try {
       await connection.request({ case: "commit", value }, "appended");
@@ -188,7 +188,7 @@ export class Rooms {
     known?.replica.close();
     const state = newRoomState(id, entered);
     if (known) state.title = known.replica.state.title;
-    const replica = new RoomReplica(this.#context, state, undefined);
+    const replica = await RoomReplica.open(this.#context, state);
     await replica.persist([], false);
     return this.#add(replica);
   }
@@ -201,7 +201,7 @@ export class Rooms {
       // What was reserved before the last stop may have been used: never seal under it again.
       await group.resumeAt(state.reserved.generation);
     }
-    this.#add(new RoomReplica(this.#context, state, group));
+    this.#add(await RoomReplica.open(this.#context, state, group));
   }
 
   #add(replica: RoomReplica): Room {

@@ -15,6 +15,7 @@ import { encodeContent, messageAad } from "./message-step.ts";
 import { type OutboxEntry, outboxEntriesMax } from "./outbox.ts";
 import type { RoomReplica } from "./room-replica.ts";
 import { roomChange } from "./room-state.ts";
+import { takeBack } from "./take-back.ts";
 
 /** Messages sealed and sent before their answers are awaited. */
 const windowMessages = 32;
@@ -45,12 +46,13 @@ export class Sender {
   readonly #waiters = new Map<MessageId, Waiter>();
   /** Acknowledged, but not yet seen in the room's records. */
   readonly #acknowledged = new Set<MessageId>();
-  /** Sent at least once without a definite refusal: may stand in the log. */
+  /** Sealed at least once, or in an earlier life of this client perhaps: may stand in the log, its content is fixed. */
   readonly #attempted = new Set<MessageId>();
   #running = false;
 
   constructor(room: RoomReplica) {
     this.#room = room;
+    for (const { id } of room.context.outbox.of(room.room)) this.#attempted.add(id);
     room.onSettled = (id, sequence) => this.#settle(id as MessageId, sequence);
   }
 
@@ -74,6 +76,7 @@ export class Sender {
       const { content, sha256 } = await encodeContent(context, state, id, body);
       state.senderSequence++;
       state.previousSha256 = sha256;
+      state.withdrawn = [];
       await context.outbox.add(this.#room.room, id, content, [roomChange(state)]);
     });
     const abort = () => void this.#withdraw(id, signal?.reason);
@@ -126,11 +129,9 @@ export class Sender {
 
   /** Seals and sends up to a window of messages under the present handshake record. */
   async #window(connection: Connection): Promise<void> {
-    const entries = this.#unsent().slice(0, windowMessages);
-    const sealed = await this.#seal(entries);
+    const sealed = await this.#seal();
     const outcomes = await Promise.all(
       sealed.map(async ({ entry, bytes, handshake }) => {
-        this.#attempted.add(entry.id);
         try {
           return await this.#append(connection, entry, bytes, handshake);
         } catch (error) {
@@ -146,10 +147,9 @@ export class Sender {
       );
   }
 
-  #seal(
-    entries: readonly OutboxEntry[],
-  ): Promise<{ entry: OutboxEntry; bytes: Uint8Array; handshake: number }[]> {
+  #seal(): Promise<{ entry: OutboxEntry; bytes: Uint8Array; handshake: number }[]> {
     return this.#room.exclusive(async () => {
+      const entries = this.#unsent().slice(0, windowMessages);
       const { group, state, room } = this.#room;
       if (!group || state.phase !== "active" || !state.roster) {
         throw new SottoClientError("NOT_IN_ROOM", "this device is not in the room now");
@@ -166,6 +166,7 @@ export class Sender {
       const handshake = state.roster.foldedTo;
       const sealed = [];
       for (const entry of entries) {
+        this.#attempted.add(entry.id);
         const { sealed: bytes } = await group.seal(entry.content, messageAad(room, entry.id));
         sealed.push({ entry, bytes, handshake });
       }
@@ -195,8 +196,8 @@ export class Sender {
     if (!(error instanceof SottoError)) throw error;
     if (error.code === ErrorCode.STALE) return error.handshake ?? 0;
     if (error.retry !== Retry.NEVER && error.code !== ErrorCode.STORAGE_FULL) throw error;
+    await this.#room.exclusive(() => this.#takeBack(entry));
     this.#attempted.delete(entry.id);
-    await this.#strike(entry);
     this.#waiters.get(entry.id)?.reject(error);
     return 0;
   }
@@ -214,8 +215,11 @@ export class Sender {
   }
 
   async #withdraw(id: MessageId, reason: unknown): Promise<void> {
-    const entry = this.#room.context.outbox.find(this.#room.room, id);
-    if (entry && !this.#attempted.has(id) && !this.#acknowledged.has(id)) await this.#strike(entry);
+    await this.#room.exclusive(async () => {
+      const entry = this.#room.context.outbox.find(this.#room.room, id);
+      if (entry && !this.#attempted.has(id) && !this.#acknowledged.has(id))
+        await this.#takeBack(entry);
+    });
     this.#waiters.get(id)?.reject(reason);
   }
 
@@ -226,7 +230,7 @@ export class Sender {
 
   async #refuseAll(): Promise<void> {
     for (const entry of this.#unsent()) {
-      await this.#strike(entry);
+      await this.#room.exclusive(() => this.#takeBack(entry));
       this.#waiters
         .get(entry.id)
         ?.reject(
@@ -238,10 +242,15 @@ export class Sender {
     }
   }
 
-  async #strike(entry: OutboxEntry): Promise<void> {
-    const { store, outbox } = this.#room.context;
-    await store.commit([outbox.strike(entry)]);
-    outbox.forget(entry);
+  async #takeBack(entry: OutboxEntry): Promise<void> {
+    const { context, state } = this.#room;
+    const { outbox, store } = context;
+    if (outbox.find(entry.room, entry.id) !== entry) return;
+    const { changes, done } = await takeBack(outbox, state, entry, ({ id }) =>
+      this.#attempted.has(id),
+    );
+    await store.commit(changes);
+    done();
   }
 }
 

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { fillChain, followChain, type Link, type SenderChain, withGap } from "./sender-chain.ts";
+
+const hash = (sequence: number) => String(sequence).padStart(64, "0");
+const link = (sequence: number, more: Partial<Link> = {}): Link => ({
+  sequence,
+  sha256: hash(sequence),
+  previousSha256: sequence === 1 ? "" : hash(sequence - 1),
+  withdrawn: [],
+  ...more,
+});
+const at = (sequence: number): SenderChain => followChain(undefined, link(sequence)).chain;
+
+test("the first message seen of a device is where its chain begins", () => {
+  const { chain, missing } = followChain(undefined, link(17));
+  expect(missing).toBeUndefined();
+  expect(chain).toMatchObject({ sequence: 17, sha256: hash(17) });
+});
+
+test("messages that follow one another say nothing", () => {
+  let chain = at(1);
+  for (let sequence = 2; sequence < 10; sequence++) {
+    const followed = followChain(chain, link(sequence));
+    expect(followed.missing).toBeUndefined();
+    chain = followed.chain;
+  }
+});
+
+test("a gap tells how many are missing, and which", () => {
+  expect(followChain(at(3), link(6)).missing).toEqual({ count: 2, missing: [4, 5], beyond: 0 });
+  const { missing } = followChain(at(3), link(1_000_000_000));
+  expect(missing?.count).toBe(999_999_996);
+  expect(missing?.missing).toHaveLength(64);
+});
+
+test("what the sender took back is not missing", () => {
+  expect(followChain(at(3), link(6, { withdrawn: [4, 5] })).missing).toBeUndefined();
+  expect(followChain(at(3), link(6, { withdrawn: [5, 5, 5, 99] })).missing?.missing).toEqual([4]);
+});
+
+test("records that could not be opened are told of elsewhere", () => {
+  const chain = { ...at(3), unopened: 2 };
+  expect(followChain(chain, link(6)).missing).toBeUndefined();
+  expect(followChain(chain, link(7)).missing).toMatchObject({ count: 1 });
+  expect(followChain(chain, link(7)).chain.unopened).toBe(0);
+});
+
+test("another message before than the one that was seen is told", () => {
+  const other = link(4, { previousSha256: hash(99) });
+  expect(followChain(at(3), other).missing).toMatchObject({ count: 1 });
+});
+
+test("a sender that falls back is told, unless it was let in anew", () => {
+  expect(followChain(at(3), link(1)).missing).toMatchObject({ count: 1 });
+  expect(followChain(at(3), link(3, { sha256: hash(77) })).missing).toMatchObject({ count: 1 });
+  const { missing, chain } = followChain({ ...at(3), mayRestart: true }, link(1));
+  expect(missing).toBeUndefined();
+  expect(followChain(chain, link(2)).missing).toBeUndefined();
+});
+
+test("a gap closes when what was missing comes late, or was taken back", () => {
+  const { chain, missing } = followChain(at(3), link(7));
+  const place = { order: 12, noticed: 90, asked: false };
+  const open = withGap(chain, { ...place, ...(missing ?? { count: 0, missing: [], beyond: 0 }) });
+  const late = followChain(open, link(5));
+  expect(late.chain.sequence).toBe(7);
+  expect(late.changed).toMatchObject([{ order: 12, count: 2, missing: [4, 6] }]);
+  const next = followChain(late.chain, link(8, { withdrawn: [4] }));
+  expect(next.changed).toMatchObject([{ order: 12, count: 1 }]);
+  const last = fillChain(next.chain, [6]);
+  expect(last.changed).toMatchObject([{ order: 12, count: 0 }]);
+  expect(last.chain.gaps).toEqual([]);
+});
