@@ -1,3 +1,4 @@
+export { acceptDevice } from "./accept-device.ts";
 export { fromBase64Url, toBase64Url } from "./base64url.ts";
 export { type Circumstances, checkEnvelope, removableBy } from "./check-envelope.ts";
 export { sha256, sha256Hex } from "./digest.ts";
@@ -40,8 +41,9 @@ export {
   verifyArrival,
   verifyGrant,
 } from "./grant.ts";
-export { type Invite, InviteError, makeInvite, parseAuthority, parseInvite } from "./invite.ts";
+export { type Invite, makeInvite, parseInvite } from "./invite.ts";
 export { type InviteKeys, inviteKeys } from "./invite-keys.ts";
+export { type LinkCode, makeLinkCode, parseLinkCode } from "./link-code.ts";
 export { leafHash, type MerkleGrowth, type MerklePeak, MerkleTree, nodeHash } from "./merkle.ts";
 export { parseRecord } from "./parse-record.ts";
 export type {
@@ -67,6 +69,7 @@ export {
   usersOf,
 } from "./roster.ts";
 export { type SafetySide, safetyNumber } from "./safety-number.ts";
+export { InviteError, parseAuthority } from "./tagged-fields.ts";
 export {
   addDeviceRecord,
   type ChainPlace,

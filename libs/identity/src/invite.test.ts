@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { randomBytes } from "../test/person.ts";
 import { fromBase64Url, toBase64Url } from "./base64url.ts";
-import { type Invite, InviteError, makeInvite, parseInvite } from "./invite.ts";
+import { type Invite, makeInvite, parseInvite } from "./invite.ts";
 import { inviteKeys } from "./invite-keys.ts";
+import { InviteError } from "./tagged-fields.ts";
 
 const full: Invite = {
   host: "chat.example.org",
