@@ -115,6 +115,16 @@ describe("who may change a room", () => {
   });
 });
 
+test("nobody goes by an older directory than a record before", async () => {
+  const target = room();
+  target.fold({ kind: UPDATE, by: carol, directorySize: 5 });
+  const size = (directorySize: number) =>
+    verdict(target, target.envelope({ kind: UPDATE, by: bob, directorySize }));
+  expect(await size(5)).toBe("accepted");
+  expect(await size(6)).toBe("accepted");
+  expect(await size(4)).toBe("BAD_ENVELOPE");
+});
+
 describe("where an envelope stands", () => {
   const update: EnvelopeChange = { kind: UPDATE, by: alice };
   const cases: readonly [string, Partial<Envelope>, string][] = [

@@ -198,6 +198,8 @@ function checkChange(
   if (toHex(envelope.previousSha256) !== before.headHash) throw bad("it follows another record");
   if (toSafeNumber(envelope.epoch) !== before.epoch + 1)
     throw bad(`the next epoch is ${before.epoch + 1}`);
+  if (toSafeNumber(envelope.directorySize) < before.directorySize)
+    throw bad("it goes by an older directory than a record before it");
   if (kind === EnvelopeKind.ADD) checkAdd(before, added, roomDevicesMax);
   if (kind === EnvelopeKind.REMOVE) checkRemove(before, parts, removable);
   if (kind === EnvelopeKind.REJOIN) checkRoomLeft(before, added, roomDevicesMax);

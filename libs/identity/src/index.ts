@@ -62,6 +62,7 @@ export {
   hasUser,
   isHiddenFrom,
   leaves,
+  passOver,
   type Roster,
   type RosterDevice,
   rosterFromMessage,

@@ -2,7 +2,14 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { EnvelopeKind, RosterSchema } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { leafOf, policyOf, TestRoom } from "../test/room.ts";
-import { hasUser, isHiddenFrom, rosterFromMessage, rosterToMessage, usersOf } from "./roster.ts";
+import {
+  hasUser,
+  isHiddenFrom,
+  passOver,
+  rosterFromMessage,
+  rosterToMessage,
+  usersOf,
+} from "./roster.ts";
 
 test("who made a room is in it, as its admin, from its first record on", () => {
   const room = new TestRoom();
@@ -16,6 +23,7 @@ test("who made a room is in it, as its admin, from its first record on", () => {
     admins: [alice.user],
     former: [],
     direct: [],
+    directorySize: 0,
   });
 });
 
@@ -63,6 +71,20 @@ test("a policy names the admins until the next one", () => {
   expect(room.fold({ kind: EnvelopeKind.UPDATE, by: bob }).admins).toEqual(both.admins);
 });
 
+test("a record that is passed over moves the place, and nobody", () => {
+  const room = new TestRoom();
+  const before = room.fold({ kind: EnvelopeKind.CREATE, by: leafOf() });
+  const sha256 = "ab".repeat(32);
+  expect(passOver(before, 7, { sha256, epoch: 1 })).toEqual({
+    ...before,
+    foldedTo: 7,
+    headHash: sha256,
+    epoch: 1,
+  });
+  expect(passOver(before, 7, { sha256, epoch: 9 }).epoch).toBe(0);
+  expect(passOver(before, 7)).toEqual({ ...before, foldedTo: 7 });
+});
+
 test("folding changes no roster that somebody holds", () => {
   const room = new TestRoom();
   const [alice, bob] = [leafOf(), leafOf()];
@@ -76,10 +98,10 @@ test("a roster travels as a message and comes back the same", () => {
   const room = new TestRoom();
   const [alice, bob, carol] = [leafOf(), leafOf(), leafOf()];
   const direct = [alice.user, bob.user].sort();
-  room.fold({ kind: EnvelopeKind.CREATE, by: alice, direct });
+  room.fold({ kind: EnvelopeKind.CREATE, by: alice, direct, directorySize: 7 });
   room.fold({ kind: EnvelopeKind.ADD, by: alice, added: [bob, carol] });
   const roster = room.fold({ kind: EnvelopeKind.REMOVE, by: alice, removed: [carol] });
-  expect(roster).toMatchObject({ direct, former: [carol.user] });
+  expect(roster).toMatchObject({ direct, former: [carol.user], directorySize: 7 });
   const bytes = toBinary(RosterSchema, rosterToMessage(roster));
   expect(rosterFromMessage(fromBinary(RosterSchema, bytes))).toEqual(roster);
 });

@@ -37,6 +37,8 @@ export interface Roster {
   readonly former: readonly UserId[];
   /** The two users of a direct conversation, sorted; empty otherwise. */
   readonly direct: readonly UserId[];
+  /** The largest directory size that a record named: whoever was revoked by then commits nothing any more. */
+  readonly directorySize: number;
 }
 
 /** True where a device of the user is in the room. */
@@ -84,7 +86,22 @@ export function foldRoster(
     admins: adminsOf(envelope) ?? before?.admins ?? [],
     former,
     direct: before?.direct ?? envelope.direct.map((user) => parseUserId(user)),
+    directorySize: Math.max(before?.directorySize ?? 0, toSafeNumber(envelope.directorySize)),
   };
+}
+
+/**
+ * The roster after a record that everybody passes over, because it breaks the rules: nobody comes or goes, and
+ * the next record follows it. `next`: its envelope, where it could be read.
+ */
+export function passOver(
+  before: Roster,
+  sequence: number,
+  next?: { readonly sha256: string; readonly epoch: number },
+): Roster {
+  if (!next) return { ...before, foldedTo: sequence };
+  const epoch = next.epoch === before.epoch + 1 ? next.epoch : before.epoch;
+  return { ...before, foldedTo: sequence, headHash: next.sha256, epoch };
 }
 
 /** Devices that an envelope lets in. */
@@ -124,6 +141,7 @@ export function rosterToMessage(roster: Roster): RosterMessage {
     direct: roster.direct.map((user) => fromHex(user)),
     headHash: fromHex(roster.headHash),
     epoch: BigInt(roster.epoch),
+    directorySize: BigInt(roster.directorySize),
   };
   return create(RosterSchema, init);
 }
@@ -147,5 +165,6 @@ export function rosterFromMessage(message: RosterMessage): Roster {
     admins: message.admins.map((user) => parseUserId(user)),
     former: message.former.map((user) => parseUserId(user)),
     direct: message.direct.map((user) => parseUserId(user)),
+    directorySize: toSafeNumber(message.directorySize),
   };
 }

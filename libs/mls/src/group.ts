@@ -163,7 +163,7 @@ export class Group {
    */
   async process(
     commit: Uint8Array,
-    options: { expect: CommitExpectation; judge: Judge },
+    options: { expect: CommitExpectation | "anything"; judge: Judge },
   ): Promise<ProcessOutcome> {
     const state = { ...this.#state, clientConfig: safeConfig(options.judge) };
     const { newState, consumed } = await processCommit(

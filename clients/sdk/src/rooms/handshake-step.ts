@@ -1,13 +1,5 @@
-import {
-  checkEnvelope,
-  directRoomId,
-  foldRoster,
-  openEnvelope,
-  provenDisabled,
-  type Roster,
-  removableBy,
-} from "@sotto/identity";
-import { type Group, MlsError } from "@sotto/mls";
+import { directRoomId, foldRoster, passOver, type Roster } from "@sotto/identity";
+import { type CommitExpectation, type Group, MlsError } from "@sotto/mls";
 import {
   type DeviceId,
   type Envelope,
@@ -25,6 +17,7 @@ import { isConnectionLoss, SottoClientError } from "../errors.ts";
 import type { HistoryEntry } from "../history/history-entry.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { judgeAt } from "./judge.ts";
+import { judgeRecord } from "./judge-record.ts";
 import type { StepResult } from "./message-step.ts";
 import { type HistoryWord, parsePolicy } from "./policy.ts";
 import type { RoomContext } from "./room-context.ts";
@@ -49,25 +42,30 @@ interface Step extends HandshakeStep {
 export interface HandshakeResult {
   readonly result: StepResult;
   readonly group: Group | undefined;
-  readonly envelope: Envelope;
+  /** `undefined` where the record was passed over. */
+  readonly envelope: Envelope | undefined;
 }
 
-/** Processes one handshake record: joins, merges an own commit, applies another's, or leaves. */
+/**
+ * Processes one handshake record: joins, merges an own commit, applies another's, or leaves. A record that no
+ * member may have made is passed over: everybody who has the room's records and the directory judges alike.
+ */
 export async function stepHandshake(
   taken: HandshakeStep,
   data: Uint8Array,
 ): Promise<HandshakeResult> {
-  const { context, connection } = taken;
+  const { context } = taken;
   const recordSha256 = toHex(await sha256(data));
-  const envelope = await readEnvelope(context, connection, data);
-  const step: Step = { ...taken, recordSha256, envelope };
+  const judged = await judgeRecord(taken, data);
+  if (judged.breach) return passedOver({ ...taken, recordSha256, ...judged });
+  const step: Step = { ...taken, recordSha256, envelope: judged.envelope };
   const before = taken.group && parsePolicy(taken.group.policy).history;
   const group = await nextGroup(step);
-  await foldIn(step, group);
+  foldIn(step, group);
   const entry = historyEntry(step) ?? policyEntry(step, before, group);
   const changes = entry ? context.history.changesFor(entry) : [];
   changes.push(...chainChanges(step));
-  return { result: { changes, groupChanged: true }, group, envelope };
+  return { result: { changes, groupChanged: true }, group, envelope: step.envelope };
 }
 
 /** Senders that went, and such as may count anew. */
@@ -81,16 +79,25 @@ function chainChanges({ chains, envelope }: Step): StoreChange[] {
   return changes;
 }
 
-async function readEnvelope(
-  context: RoomContext,
-  connection: Connection,
-  data: Uint8Array,
-): Promise<Envelope> {
-  const parsed = await openEnvelope(data, async (committer, directorySize) => {
-    await context.directory.sync(connection, directorySize);
-    return context.directory.directory.deviceAsOf(committer.device, directorySize)?.keys.sign;
-  });
-  return parsed.envelope;
+/** Nobody comes or goes by it, and a commit of this device that was on its way has lost its place. */
+function passedOver(
+  step: Omit<Step, "envelope"> & {
+    readonly envelope: Envelope | undefined;
+    readonly breach: Error;
+  },
+): HandshakeResult {
+  const { context, state, group, sequence, envelope, breach, recordSha256: sha256 } = step;
+  context.notice(
+    state.room,
+    `a change of this room that breaks its rules was not followed: ${breach.message}`,
+  );
+  state.pending = undefined;
+  if (state.roster && state.roster.foldedTo < sequence) {
+    const next = envelope && { sha256, epoch: toSafeNumber(envelope.epoch) };
+    state.roster = passOver(state.roster, sequence, next);
+    state.skipped = [...state.skipped, sequence];
+  }
+  return { result: { changes: [], groupChanged: false }, group, envelope: undefined };
 }
 
 async function nextGroup(step: Step): Promise<Group | undefined> {
@@ -163,6 +170,7 @@ async function rosterOnEntry(step: Step, group: Group): Promise<Roster> {
     foldedTo: sequence,
     headHash: recordSha256,
     epoch: toSafeNumber(envelope.epoch),
+    directorySize: toSafeNumber(envelope.directorySize),
     devices: new Map(
       group
         .members()
@@ -184,13 +192,7 @@ async function apply(step: Step, group: Group): Promise<Group> {
   try {
     const commit = await context.parts.fetch(connection, state.room, envelope.commit);
     await group.process(commit, {
-      expect: {
-        kind: commitKind(envelope.kind),
-        committer: toHex(envelope.committer?.device ?? new Uint8Array()),
-        added: envelope.added.map((leaf) => toHex(leaf.device)),
-        removed: envelope.removed.map((leaf) => toHex(leaf.device)),
-        ...(envelope.kind === EnvelopeKind.POLICY ? { policy: envelope.policy } : {}),
-      },
+      expect: context.checks.commitRules ? expectationOf(envelope) : "anything",
       judge: judgeAt(context, toSafeNumber(envelope.directorySize)),
     });
     state.skipped = [];
@@ -208,6 +210,16 @@ async function apply(step: Step, group: Group): Promise<Group> {
   }
 }
 
+function expectationOf(envelope: Envelope): CommitExpectation {
+  return {
+    kind: commitKind(envelope.kind),
+    committer: toHex(envelope.committer?.device ?? new Uint8Array()),
+    added: envelope.added.map((leaf) => toHex(leaf.device)),
+    removed: envelope.removed.map((leaf) => toHex(leaf.device)),
+    ...(envelope.kind === EnvelopeKind.POLICY ? { policy: envelope.policy } : {}),
+  };
+}
+
 function commitKind(kind: EnvelopeKind): "add" | "remove" | "update" | "policy" | "rejoin" {
   switch (kind) {
     case EnvelopeKind.ADD:
@@ -223,20 +235,11 @@ function commitKind(kind: EnvelopeKind): "add" | "remove" | "update" | "policy" 
   }
 }
 
-async function foldIn(step: Step, group: Group | undefined): Promise<void> {
-  const { context, state, envelope, sequence, recordSha256 } = step;
+function foldIn(step: Step, group: Group | undefined): void {
+  const { state, envelope, sequence, recordSha256 } = step;
   if (state.roster && state.roster.foldedTo >= sequence) return;
   const begins = envelope.kind === EnvelopeKind.CREATE;
   if (!state.roster && !begins) return;
-  const disabled = await provenDisabled(envelope, context.profile.serverKeySha256);
-  const refusal = await checkEnvelope(begins ? undefined : state.roster, envelope, {
-    removable: removableBy(envelope, context.directory.directory, disabled),
-  });
-  if (refusal)
-    context.notice(
-      state.room,
-      `the server accepted a handshake record that breaks its rules: ${refusal.message}`,
-    );
   state.roster = foldRoster(begins ? undefined : state.roster, envelope, sequence, recordSha256);
   if (group && state.reserved && state.reserved.epoch !== group.epoch) state.reserved = undefined;
 }

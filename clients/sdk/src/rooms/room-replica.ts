@@ -262,7 +262,7 @@ export class RoomReplica {
       record.data,
     );
     this.group = group;
-    this.lastEnvelope = envelope;
+    this.lastEnvelope = envelope ?? this.lastEnvelope;
     return result;
   }
 

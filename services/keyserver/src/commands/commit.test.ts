@@ -119,7 +119,12 @@ describe("what is refused", () => {
       [alice, bob, alice, bob].map(async (by, at) => ({
         by,
         on: at % 2 ? server : other,
-        ...(await room.envelope({ kind: UPDATE, by, directorySize: 3 - (at >> 1) })),
+        ...(await room.envelope({
+          kind: UPDATE,
+          by,
+          directorySize: 3,
+          faults: { skipped: [BigInt(at)] },
+        })),
       })),
     );
     const results = await Promise.allSettled(
@@ -199,14 +204,17 @@ describe("what is refused", () => {
     );
   });
 
-  test("an envelope's directory size is one that members can reach, and that holds its committer", async () => {
+  test("an envelope's directory size is one that members can reach, holds its committer, and does not shrink", async () => {
     const { server, alice, bob } = await threeOfThem();
     const room = await ServedRoom.begun(server, alice, bob);
     for (const directorySize of [0, 1, 4, Number.MAX_SAFE_INTEGER])
       await expect(
         room.commit(server, { kind: UPDATE, by: bob, directorySize }),
       ).rejects.toMatchObject(refusedWith(ErrorCode.BAD_ENVELOPE));
-    await room.commit(server, { kind: UPDATE, by: bob, directorySize: 2 });
+    await expect(
+      room.commit(server, { kind: UPDATE, by: bob, directorySize: 2 }),
+    ).rejects.toMatchObject(refusedWith(ErrorCode.BAD_ENVELOPE));
+    await room.commit(server, { kind: UPDATE, by: bob, directorySize: 3 });
   });
 
   test("only devices that the directory held, and that are not revoked, are added", async () => {

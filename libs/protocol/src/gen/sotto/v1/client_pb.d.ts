@@ -1390,6 +1390,13 @@ export declare type Roster = Message<"sotto.v1.Roster"> & {
    * @generated from field: uint64 epoch = 8;
    */
   epoch: bigint;
+
+  /**
+   * The largest directory size that a record named: none after it names a smaller one.
+   *
+   * @generated from field: uint64 directory_size = 9;
+   */
+  directorySize: bigint;
 };
 
 /**
