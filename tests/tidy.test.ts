@@ -55,6 +55,12 @@ test("no service imports another", () => {
   }
 });
 
+test("the second implementation of WebCrypto is in no program", () => {
+  expect(forbidImports(production, /^@sotto\/mls\/peculiar$/)).toEqual([]);
+  const others = production.filter((path) => path !== "libs/mls/src/peculiar.ts");
+  expect(forbidImports(others, /^@peculiar\/webcrypto/)).toEqual([]);
+});
+
 test("clients import no port of the server", () => {
   const clients = production.filter((path) => path.startsWith("clients/"));
   expect(
@@ -189,6 +195,7 @@ test("every adapter passes its port's law", () => {
     directory: ["sqlite", "redis"],
     blobs: ["file-system"],
     "media-link": ["in-process", "http"],
+    mls: ["nodeEngine", "webEngine", "peculiarEngine"],
   };
   for (const [port, adapters] of Object.entries(laws)) {
     const tests = sources.filter(

@@ -10,7 +10,7 @@ import {
   SottoClient,
   type Transport,
 } from "@sotto/sdk";
-import { nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
+import { nodeMlsEngine, nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
 import { expect, test } from "vitest";
 import { type DemoServer, startServer } from "../../infra/demo/server.ts";
 import { byteCanary, type Canary, canary, holds } from "./needles.ts";
@@ -92,6 +92,7 @@ test("what people say, call, name and share is found nowhere on the server's sid
         store,
         transport,
         sealCrypto: nodeSealCrypto,
+        mlsEngine: nodeMlsEngine,
         keyPackagesTarget: 5,
       });
       clients.push(client);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join as joinServer, type MediaSource, MemoryStore, SottoClient } from "@sotto/sdk";
-import { nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
+import { nodeMlsEngine, nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
 import { natsServer, redisServer, serverOrSkip } from "@sotto/testkit";
 import { expect, test } from "vitest";
 import { until } from "../scenarios/world.ts";
@@ -38,6 +38,7 @@ test.runIf(nats && redis)(
         store,
         transport: tlsTransport,
         sealCrypto: nodeSealCrypto,
+        mlsEngine: nodeMlsEngine,
         keyPackagesTarget: 5,
       });
       await client.rooms.waitFor("general", 20_000);

@@ -7,7 +7,7 @@ import {
   SottoClient,
   type Transport,
 } from "@sotto/sdk";
-import { nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
+import { nodeMlsEngine, nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
 
 export type Suite = "classical" | "x-wing";
 
@@ -75,6 +75,7 @@ export class Company implements AsyncDisposable {
     const client = await SottoClient.open({
       transport: this.transport,
       sealCrypto: nodeSealCrypto,
+      mlsEngine: nodeMlsEngine,
       keyPackagesTarget: 10,
       ...options,
       store,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { join as joinServer, MemoryStore, SottoClient } from "@sotto/sdk";
-import { nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
+import { nodeMlsEngine, nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
 import { expect, test } from "vitest";
 import { startServer } from "../../infra/demo/server.ts";
 
@@ -23,6 +23,7 @@ test("a server killed in the middle of 2,000 sends loses none that it acknowledg
       store,
       transport: tlsTransport,
       sealCrypto: nodeSealCrypto,
+      mlsEngine: nodeMlsEngine,
       keyPackagesTarget: 5,
     });
   const enter = async (invite: string, name: string) => {

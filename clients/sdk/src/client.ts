@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "@sotto/clock";
 import { signerFromSeed } from "@sotto/identity";
-import { createMls } from "@sotto/mls";
+import { type CryptoEngine, createMls } from "@sotto/mls";
 import {
   type Authenticated,
   type Event,
@@ -48,6 +48,8 @@ export interface ClientOptions {
   readonly random?: () => number;
   /** Primitives for media; default: the platform's WebCrypto. */
   readonly sealCrypto?: SealCrypto;
+  /** Primitives for groups and messages; default: the platform's WebCrypto. */
+  readonly mlsEngine?: CryptoEngine;
   /** One-time KeyPackages to keep at the server. */
   readonly keyPackagesTarget?: number;
   /** For tests that show that a check bites. */
@@ -121,7 +123,12 @@ export class SottoClient implements AsyncDisposable {
     const live = new LiveEvents();
     const checks = { ...allChecks, ...options.checks };
     const directory = await DirectoryReplica.open(store, checks);
-    const mls = createMls({ suite: profile.suite, now: () => clock.now() });
+    const { mlsEngine } = options;
+    const mls = createMls({
+      suite: profile.suite,
+      now: () => clock.now(),
+      ...(mlsEngine && { engine: mlsEngine }),
+    });
     const mlsKey = {
       publicKey: (await signerFromSeed(profile.secrets.mls)).publicKey,
       privateKey: profile.secrets.mls,

@@ -1,3 +1,4 @@
+export { nodeEngine as nodeMlsEngine } from "@sotto/mls/node";
 export { nodeSealCrypto } from "@sotto/sealed-media/node";
 export { fileSource } from "./node/file-source.ts";
 export { type SaveOptions, saveTo } from "./node/save-file.ts";

@@ -20,5 +20,7 @@ test("the core bundles for browsers, with nothing of Node in it", async () => {
     input.imports.map(({ path }) => path),
   );
   expect(imports.filter((path) => path.startsWith("node:"))).toEqual([]);
+  const inputs = Object.keys(result.metafile.inputs);
+  expect(inputs.filter((path) => path.includes("@peculiar/webcrypto"))).toEqual([]);
   expect(result.outputFiles[0]?.contents.length).toBeGreaterThan(100_000);
 });

@@ -1,4 +1,6 @@
 export type { CommitExpectation } from "./commit-rules.ts";
+export type { CryptoEngine } from "./engine/crypto-engine.ts";
+export { webEngine } from "./engine/web-engine.ts";
 export {
   Group,
   type Member,

@@ -1,11 +1,12 @@
 import {
   type CiphersuiteImpl,
-  type CryptoProvider,
   createGroup,
   joinGroup,
   joinGroupExternal,
   makePskIndex,
 } from "ts-mls";
+import type { CryptoEngine } from "./engine/crypto-engine.ts";
+import { webEngine } from "./engine/web-engine.ts";
 import { decodeState, Group } from "./group.ts";
 import {
   type GeneratedKeyPackage,
@@ -25,28 +26,27 @@ export interface MlsOptions {
   readonly suite: SuiteName;
   /** Wall time, ms: for the lifetimes of KeyPackages. */
   now(): number;
-  /** Primitives from elsewhere than the platform. */
-  readonly provider?: CryptoProvider;
+  /** The primitives; default: the platform's WebCrypto. */
+  readonly engine?: CryptoEngine;
 }
 
 /** MLS for one device: KeyPackages, and the groups that it makes, joins and restores. */
 export class Mls {
   readonly #options: MlsOptions;
-  readonly #cs: Promise<CiphersuiteImpl>;
+  readonly #cs: CiphersuiteImpl;
 
   constructor(options: MlsOptions) {
     this.#options = options;
-    this.#cs = loadSuite(options.suite, options.provider);
-    this.#cs.catch(() => {});
+    this.#cs = loadSuite(options.suite, options.engine ?? webEngine);
   }
 
   async generateKeyPackage(input: KeyPackageInput): Promise<GeneratedKeyPackage> {
-    return await generate(this.#options.suite, await this.#cs, this.#options.now(), input);
+    return await generate(this.#options.suite, this.#cs, this.#options.now(), input);
   }
 
   /** Decodes and verifies a KeyPackage. Rejects with `MlsError` BAD_MESSAGE, UNTRUSTED. */
   async readKeyPackage(bytes: Uint8Array): Promise<ReadKeyPackage> {
-    return await read(this.#options.suite, await this.#cs, bytes);
+    return await read(this.#options.suite, this.#cs, bytes);
   }
 
   /** A new group with this device alone in it, at epoch 0. */
@@ -56,7 +56,7 @@ export class Mls {
     readonly signatureKey: SignatureKey;
     readonly policy: Uint8Array;
   }): Promise<Group> {
-    const cs = await this.#cs;
+    const cs = this.#cs;
     const { keyPackage, privateKeys } = await this.#ownPackage(input);
     const extensions = [{ extensionType: policyExtension, extensionData: input.policy }];
     const state = await createGroup(
@@ -72,7 +72,7 @@ export class Mls {
 
   /** The group of a serialised state. Rejects with `MlsError` BROKEN_STATE. */
   async restore(bytes: Uint8Array): Promise<Group> {
-    return new Group(this.#options.suite, await this.#cs, decodeState(bytes));
+    return new Group(this.#options.suite, this.#cs, decodeState(bytes));
   }
 
   /** References of the KeyPackages that a Welcome is for. Throws `MlsError` BAD_MESSAGE. */
@@ -95,7 +95,7 @@ export class Mls {
     readonly signatureKey: SignatureKey;
     readonly judge: Judge;
   }): Promise<Group> {
-    const cs = await this.#cs;
+    const cs = this.#cs;
     const { welcome } = decodeMessage(input.welcome, "mls_welcome", mlsBytesMax.handshake);
     if (welcome.cipherSuite !== ciphersuiteName(this.#options.suite)) {
       throw new MlsError("BAD_MESSAGE", "a Welcome of another cipher suite");
@@ -133,7 +133,7 @@ export class Mls {
     readonly groupInfo: Uint8Array;
     readonly group: Group;
   }> {
-    const cs = await this.#cs;
+    const cs = this.#cs;
     const { groupInfo } = decodeMessage(input.groupInfo, "mls_group_info", mlsBytesMax.handshake);
     const tree = decodeTree(input.tree);
     const { keyPackage, privateKeys } = await this.#ownPackage(input);

@@ -1,10 +1,6 @@
-import {
-  type CiphersuiteImpl,
-  type CiphersuiteName,
-  type CryptoProvider,
-  getCiphersuiteFromName,
-  getCiphersuiteImpl,
-} from "ts-mls";
+import { type CiphersuiteImpl, type CiphersuiteName, getCiphersuiteFromName } from "ts-mls";
+import type { CryptoEngine } from "./engine/crypto-engine.ts";
+import { suiteOf } from "./engine/engine-suite.ts";
 
 /** `x-wing` is hybrid post-quantum and the default; `classical` is suite 1 of RFC 9420. */
 export type SuiteName = "x-wing" | "classical";
@@ -19,10 +15,7 @@ export function ciphersuiteName(suite: SuiteName): CiphersuiteName {
   return names[suite];
 }
 
-/** The suite's algorithms, by the platform or by `provider`. */
-export async function loadSuite(
-  suite: SuiteName,
-  provider?: CryptoProvider,
-): Promise<CiphersuiteImpl> {
-  return await getCiphersuiteImpl(getCiphersuiteFromName(names[suite]), provider);
+/** The suite's algorithms by an engine. */
+export function loadSuite(suite: SuiteName, engine: CryptoEngine): CiphersuiteImpl {
+  return suiteOf(engine, getCiphersuiteFromName(names[suite]));
 }

@@ -1,4 +1,5 @@
 import {
+  type CryptoEngine,
   createMls,
   type Group,
   type Judge,
@@ -7,6 +8,7 @@ import {
   type SignatureKey,
   type SuiteName,
 } from "../src/index.ts";
+import { nodeEngine } from "../src/node.ts";
 
 export const suites: readonly SuiteName[] = ["classical", "x-wing"];
 
@@ -41,11 +43,18 @@ export async function signatureKey(): Promise<SignatureKey> {
 
 type CryptoKeyPair = { readonly privateKey: Parameters<typeof crypto.subtle.exportKey>[1] };
 
+/** What somebody's device stands on. */
+export interface Setting {
+  readonly engine: CryptoEngine;
+  readonly now: () => number;
+}
+
 /** Somebody with one device, whose keys `known` certifies. */
 export async function person(
   suite: SuiteName,
   name: string,
   known: Map<string, Uint8Array>,
+  { engine = nodeEngine, now = Date.now }: Partial<Setting> = {},
 ): Promise<Person> {
   const key = await signatureKey();
   const random = () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex");
@@ -55,7 +64,7 @@ export async function person(
     recordHash: crypto.getRandomValues(new Uint8Array(32)),
   };
   known.set(identity.device, key.publicKey);
-  return { name, mls: createMls({ suite, now: Date.now }), identity, signatureKey: key };
+  return { name, mls: createMls({ suite, now, engine }), identity, signatureKey: key };
 }
 
 export function judgeOf(known: ReadonlyMap<string, Uint8Array>): Judge {
@@ -99,10 +108,16 @@ export async function founded(founder: Person): Promise<Member> {
   return { ...founder, group };
 }
 
-export async function people(suite: SuiteName, names: readonly string[]): Promise<Cast> {
+/** People by name, each on the setting at their place. */
+export async function people(
+  suite: SuiteName,
+  names: readonly string[],
+  settings: readonly Partial<Setting>[] = [],
+): Promise<Cast> {
   const known = new Map<string, Uint8Array>();
   const all = new Map<string, Person>();
-  for (const name of names) all.set(name, await person(suite, name, known));
+  for (const [i, name] of names.entries())
+    all.set(name, await person(suite, name, known, settings[i]));
   const judge = judgeOf(known);
   const find = (name: string) => {
     const found = all.get(name);

@@ -1,5 +1,5 @@
 import { SottoClient, SottoClientError } from "@sotto/sdk";
-import { nodeSealCrypto, SqliteStore, tlsTransport } from "@sotto/sdk/node";
+import { nodeMlsEngine, nodeSealCrypto, SqliteStore, tlsTransport } from "@sotto/sdk/node";
 import { WatchServer } from "./watch-server.ts";
 
 /** The one client of a profile, opened when first needed, and what stands on it. */
@@ -71,6 +71,7 @@ export class AgentProfile implements AsyncDisposable {
         transport: tlsTransport,
         quiet: true,
         sealCrypto: nodeSealCrypto,
+        mlsEngine: nodeMlsEngine,
       });
     } catch (error) {
       await store[Symbol.asyncDispose]();
