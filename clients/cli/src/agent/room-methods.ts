@@ -123,14 +123,8 @@ export const listen: Method = async (profile, params, { item, signal }) => {
   const filter = { ...(room ? { room } : {}), ...(after !== undefined ? { after } : {}) };
   if (follow) await snapshot(client, item);
   const live = client.live(either);
-  let reached = 0;
-  for await (const entry of client.history(filter)) {
-    reached = entry.order;
-    await item(show(client, entry));
-  }
-  await item({ type: "ready" });
-  if (!follow) return { ended: true };
-  const following = (async () => {
+  let following: Promise<void> | undefined;
+  const hear = async () => {
     for await (const event of live) {
       if (event.type === "presence")
         await item({ ...event, user: client.people.name(event.user), userId: event.user });
@@ -138,14 +132,13 @@ export const listen: Method = async (profile, params, { item, signal }) => {
         await item({ ...event, user: client.people.name(event.user) });
       else if (event.type === "connection" || event.type === "notice") await item(event);
     }
-  })();
+  };
+  const caughtUp = async () => {
+    await item({ type: "ready" });
+    if (follow) following = hear();
+  };
   try {
-    for await (const entry of client.history({
-      ...filter,
-      follow: true,
-      fromOrder: reached,
-      signal: either,
-    })) {
+    for await (const entry of client.history({ ...filter, follow, caughtUp, signal: either })) {
       await item(show(client, entry));
     }
   } finally {
@@ -182,7 +175,10 @@ async function snapshot(
 function show(client: SottoClient, entry: NumberedEntry): unknown {
   const { order, ...rest } = entry;
   const roomName = client.rooms.nameOf(entry.room);
-  const base = { ...rest, roomName };
+  const told = entry.toldBy
+    ? { toldBy: client.people.name(entry.toldBy), toldById: entry.toldBy }
+    : {};
+  const base = { ...rest, ...told, roomName };
   if ("sender" in entry)
     return { ...base, sender: client.people.name(entry.sender), senderId: entry.sender };
   if (entry.type === "policy") return { ...base, by: client.people.name(entry.by) };

@@ -87,9 +87,9 @@ function describe(output: Output, line: Line): string | undefined {
   const room = output.dim(`[${line["roomName"] || "…"}]`);
   switch (line.type) {
     case "message":
-      return `${output.dim(time(line["at"]))} ${room} ${output.bold(String(line["sender"]))}: ${printable(line["text"])}`;
+      return `${output.dim(time(line["at"]))} ${room} ${output.bold(String(line["sender"]))}: ${printable(line["text"])}${told(output, line)}`;
     case "media":
-      return `${output.dim(time(line["at"]))} ${room} ${output.bold(String(line["sender"]))} shared ${printable(line["name"])} (${bytesText(Number(line["bytes"]))})  sotto watch ${line["object"]}`;
+      return `${output.dim(time(line["at"]))} ${room} ${output.bold(String(line["sender"]))} shared ${printable(line["name"])} (${bytesText(Number(line["bytes"]))})  sotto watch ${line["object"]}${told(output, line)}`;
     case "membership":
       return output.dim(
         line["change"] === "created"
@@ -111,6 +111,11 @@ function describe(output: Output, line: Line): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** From whom this device has it, where it was not there itself. */
+function told(output: Output, line: Line): string {
+  return line["toldBy"] ? output.dim(`  (told by ${line["toldBy"]})`) : "";
 }
 
 function time(at: unknown): string {

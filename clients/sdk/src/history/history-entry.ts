@@ -4,6 +4,8 @@ import type { HistoryWord } from "../rooms/policy.ts";
 interface EntryBase {
   readonly room: RoomId;
   readonly sequence: number;
+  /** Who told it: this device was not there, and none of its user's was. */
+  readonly toldBy?: UserId;
 }
 
 export interface MessageEntry extends EntryBase {
@@ -32,14 +34,20 @@ export interface MediaEntry extends EntryBase {
 
 export interface MediaDeletedEntry extends EntryBase {
   readonly type: "media-deleted";
+  /** Absent in entries of older clients, as `device`. */
+  readonly id?: MessageId;
   readonly sender: UserId;
+  readonly device?: DeviceId;
   readonly object: ObjectId;
   readonly at: number;
 }
 
 export interface TitleEntry extends EntryBase {
   readonly type: "title";
+  /** Absent in entries of older clients, as `device`. */
+  readonly id?: MessageId;
   readonly sender: UserId;
+  readonly device?: DeviceId;
   readonly title: string;
   readonly at: number;
 }
@@ -84,5 +92,5 @@ export type HistoryEntry =
   | HistoryUnavailableEntry
   | MessagesMissingEntry;
 
-/** An entry with its place in this device's own history. */
-export type NumberedEntry = HistoryEntry & { readonly order: number };
+/** An entry with its place in this device's own history: places compare by their characters. */
+export type NumberedEntry = HistoryEntry & { readonly order: string };

@@ -1,7 +1,19 @@
+import { toBinary } from "@bufbuild/protobuf";
 import type { DeviceId, MessageId, RoomId } from "@sotto/protocol";
+import { type ArchivedEntry, ArchivedEntrySchema } from "@sotto/protocol/devices";
 import { textOf, utf8 } from "../bytes.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { HistoryEntry, NumberedEntry } from "./history-entry.ts";
+import { bringHistoryUp } from "./history-format.ts";
+import {
+  deletedKey,
+  idKey,
+  orderAfter,
+  orderBehind,
+  orderOf,
+  sequenceKey,
+} from "./history-keys.ts";
+import { LateEntries } from "./late-entries.ts";
 
 const pageEntries = 256;
 
@@ -12,8 +24,18 @@ export interface ListenOptions {
   /** Ends the iteration where nothing more is stored now, unless it follows. */
   readonly follow: boolean;
   /** Begins after this order instead of at the beginning. */
-  readonly fromOrder?: number;
+  readonly fromOrder?: string;
+  /** Called once, when everything that was stored has been given. */
+  readonly caughtUp?: () => Promise<void>;
   readonly signal?: AbortSignal;
+}
+
+/** What is kept beside an entry, and where else it goes. */
+export interface Keeping {
+  /** A message as it was said, for the archive and for those who may be told. */
+  readonly message?: ArchivedEntry;
+  /** The person's other devices may have it, by the archive. */
+  readonly archive: boolean;
 }
 
 /**
@@ -23,6 +45,7 @@ export interface ListenOptions {
 export class History {
   readonly #store: ProfileStore;
   readonly #waiting = new Set<() => void>();
+  readonly #late = new Set<LateEntries>();
   #next: number;
 
   private constructor(store: ProfileStore, next: number) {
@@ -31,69 +54,119 @@ export class History {
   }
 
   static async open(store: ProfileStore): Promise<History> {
+    await bringHistoryUp(store);
     const [last] = await store.scan("history", { reverse: true, limit: 1 });
-    return new History(store, last ? Number(last.key) + 1 : 1);
+    return new History(store, last ? Number.parseInt(last.key, 10) + 1 : 1);
   }
 
-  /** Changes that add an entry; the caller commits them, then calls `announce`. */
-  changesFor(entry: HistoryEntry): StoreChange[] {
-    const order = this.#next++;
-    const key = orderKey(order);
-    const changes: StoreChange[] = [
-      { table: "history", key, value: utf8(JSON.stringify({ ...entry, order })) },
-    ];
-    if ("id" in entry) {
-      changes.push({
-        table: "history-index",
-        key: indexKey(entry.room, entry.device, entry.id),
-        value: utf8(key),
-      });
+  /** Changes that add an entry at the end; the caller commits them, then calls `announce` with them. */
+  changesFor(entry: HistoryEntry, keeping?: Keeping): StoreChange[] {
+    return changesAt(orderOf(this.#next++), entry, keeping);
+  }
+
+  /**
+   * Changes that put an entry at its place among those of its room: what was said before this device came, or
+   * could not be opened when it came. It takes the place of a `history-unavailable` at the same sequence.
+   * The caller holds the room (`RoomReplica.exclusive`), commits, then calls `announce`.
+   */
+  async placed(entry: HistoryEntry, keeping?: Keeping): Promise<StoreChange[]> {
+    const { room, sequence } = entry;
+    const at = await this.#store.get("history-index", sequenceKey(room, sequence));
+    if (at) {
+      const order = textOf(at);
+      const there = await this.entry(order);
+      if (there?.type === "history-unavailable") return changesAt(order, entry, keeping);
     }
-    return changes;
+    const prefix = sequenceKey(room);
+    const [before] = await this.#store.scan("history-index", {
+      prefix,
+      after: sequenceKey(room, sequence + 1),
+      reverse: true,
+      limit: 1,
+    });
+    const [behind] = await this.#store.scan("history-index", {
+      prefix,
+      after: sequenceKey(room, sequence),
+      limit: 1,
+    });
+    if (!behind) return this.changesFor(entry, keeping);
+    const order = before
+      ? orderAfter(textOf(before.value), entry)
+      : orderBehind(textOf(behind.value), entry);
+    return changesAt(order, entry, keeping);
   }
 
-  /** Changes that put another entry in the place of one, or take it out. Readers who have passed it are not told. */
-  amend(order: number, entry: HistoryEntry | undefined): StoreChange[] {
-    const value = entry && utf8(JSON.stringify({ ...entry, order }));
-    return [{ table: "history", key: orderKey(order), value }];
+  /** Changes that put another entry in the place of one, or take it out. */
+  amend(order: string, entry: HistoryEntry | undefined): StoreChange[] {
+    return [{ table: "history", key: order, value: entry && utf8(JSON.stringify(entry)) }];
   }
 
   /** The change that marks a message as processed, where it leaves no entry. */
   passed(room: RoomId, device: DeviceId, id: MessageId): StoreChange {
-    return { table: "history-index", key: indexKey(room, device, id), value: new Uint8Array() };
+    return { table: "history-index", key: idKey(room, device, id), value: new Uint8Array() };
   }
 
   /** True where this device's history holds that message already. */
   async holds(room: RoomId, device: DeviceId, id: MessageId): Promise<boolean> {
-    return (await this.#store.get("history-index", indexKey(room, device, id))) !== undefined;
+    return (await this.#store.get("history-index", idKey(room, device, id))) !== undefined;
   }
 
-  /** Wakes the readers after a commit. */
-  announce(): void {
+  /** The entry at a place. */
+  async entry(order: string): Promise<NumberedEntry | undefined> {
+    const value = await this.#store.get("history", order);
+    return value && parseEntry(order, value);
+  }
+
+  /** The entry of a room at a sequence; where there are several, the newest one. */
+  async at(room: RoomId, sequence: number): Promise<NumberedEntry | undefined> {
+    const order = await this.#store.get("history-index", sequenceKey(room, sequence));
+    return order && (await this.entry(textOf(order)));
+  }
+
+  /** Wakes the readers after a commit; those who had passed the place of an entry in it get it now. */
+  announce(committed: readonly StoreChange[] = []): void {
+    for (const { table, key, value } of committed) {
+      if (table !== "history" || value === undefined) continue;
+      for (const late of this.#late) late.add(key);
+    }
     for (const wake of [...this.#waiting]) wake();
   }
 
-  /** The order of the newest entry, 0 where there is none. */
-  get last(): number {
-    return this.#next - 1;
+  /** The order of the newest entry, empty where there is none. */
+  get last(): string {
+    return this.#next === 1 ? "" : orderOf(this.#next - 1);
   }
 
-  /** Entries in this device's own order. */
+  /** Entries in this device's own order; one that is put where a following reader was already comes at once. */
   async *read(options: ListenOptions): AsyncGenerator<NumberedEntry, void, undefined> {
-    let after = options.fromOrder === undefined ? "" : orderKey(options.fromOrder);
-    for (;;) {
-      const seen = this.#next;
-      const page = await this.#store.scan("history", { after, limit: pageEntries });
-      for (const { key, value } of page) {
-        after = key;
-        const entry = JSON.parse(textOf(value)) as NumberedEntry;
-        if (options.room !== undefined && entry.room !== options.room) continue;
-        if (options.after !== undefined && entry.sequence <= options.after) continue;
-        yield entry;
+    const late = new LateEntries(options.fromOrder ?? "");
+    if (options.follow) this.#late.add(late);
+    try {
+      for (let told = false; ; ) {
+        const seen = this.#next;
+        const page = await this.#store.scan("history", {
+          after: late.reached,
+          limit: pageEntries,
+        });
+        late.reach(page);
+        for (const { key, value } of page) {
+          const entry = parseEntry(key, value);
+          if (isWanted(entry, options)) yield entry;
+        }
+        for (const order of late.take()) {
+          const value = await this.#store.get("history", order);
+          if (!value || late.gave(order, value)) continue;
+          const entry = parseEntry(order, value);
+          if (isWanted(entry, options)) yield entry;
+        }
+        if (page.length === pageEntries) continue;
+        if (!told) await options.caughtUp?.();
+        told = true;
+        if (!options.follow || options.signal?.aborted) return;
+        if (seen === this.#next && !late.waiting) await this.#more(options.signal);
       }
-      if (page.length === pageEntries) continue;
-      if (!options.follow || options.signal?.aborted) return;
-      if (seen === this.#next) await this.#more(options.signal);
+    } finally {
+      this.#late.delete(late);
     }
   }
 
@@ -110,10 +183,32 @@ export class History {
   }
 }
 
-function orderKey(order: number): string {
-  return String(order).padStart(16, "0");
+function isWanted(entry: HistoryEntry, { room, after }: ListenOptions): boolean {
+  if (room !== undefined && entry.room !== room) return false;
+  return after === undefined || entry.sequence > after;
 }
 
-function indexKey(room: RoomId, device: DeviceId, id: MessageId): string {
-  return `${room}/${device}/${id}`;
+function parseEntry(order: string, value: Uint8Array): NumberedEntry {
+  return { ...(JSON.parse(textOf(value)) as HistoryEntry), order };
+}
+
+function changesAt(order: string, entry: HistoryEntry, keeping?: Keeping): StoreChange[] {
+  const place = utf8(order);
+  const changes: StoreChange[] = [
+    { table: "history", key: order, value: utf8(JSON.stringify(entry)) },
+    { table: "history-index", key: sequenceKey(entry.room, entry.sequence), value: place },
+  ];
+  if ("id" in entry && entry.id !== undefined && entry.device !== undefined) {
+    const key = idKey(entry.room, entry.device, entry.id);
+    changes.push({ table: "history-index", key, value: place });
+  }
+  if (entry.type === "media-deleted")
+    changes.push({ table: "history-index", key: deletedKey(entry.object), value: place });
+  if (keeping?.message) {
+    const value = toBinary(ArchivedEntrySchema, keeping.message);
+    changes.push({ table: "remembered", key: order, value });
+  }
+  if (keeping?.archive)
+    changes.push({ table: "archive-queue", key: order, value: new Uint8Array() });
+  return changes;
 }

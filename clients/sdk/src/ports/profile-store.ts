@@ -15,8 +15,12 @@ export type StoreTable =
   | "groups"
   /** History entries by local order. */
   | "history"
-  /** History orders by room and sequence, and by device and message id. */
+  /** History orders by room and sequence, by device and message id, and of deleted objects. */
   | "history-index"
+  /** Messages as they were said, by the order of their entry. */
+  | "remembered"
+  /** Orders of entries that are not known to be in the archive yet. */
+  | "archive-queue"
   /** Messages that are not known to be in the room yet, by local order. */
   | "outbox"
   /** Secrets of published KeyPackages by reference. */

@@ -63,7 +63,9 @@ export async function stepHandshake(
   const group = await nextGroup(step);
   foldIn(step, group);
   const entry = historyEntry(step) ?? policyEntry(step, before, group);
-  const changes = entry ? context.history.changesFor(entry) : [];
+  const policy = group ? parsePolicy(group.policy).history : before;
+  const archive = policy !== undefined && policy !== "none";
+  const changes = entry ? context.history.changesFor(entry, { archive }) : [];
   changes.push(...chainChanges(step));
   return { result: { changes, groupChanged: true }, group, envelope: step.envelope };
 }

@@ -6,18 +6,19 @@ import {
   type MessageId,
   parseDeviceId,
   parseMessageId,
-  parseObjectId,
   type RoomId,
   StoredMessageSchema,
   toHex,
   type UserId,
 } from "@sotto/protocol";
-import { type Content, ContentSchema, MediaManifestSchema } from "@sotto/protocol/content";
+import { type Content, ContentSchema } from "@sotto/protocol/content";
 import { equalBytes, sha256 } from "../bytes.ts";
 import type { HistoryEntry } from "../history/history-entry.ts";
+import { entryOf, keepingOf, mediaChanges, type SaidMessage } from "../history/said-message.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { followSender, linkOf } from "./follow-sender.ts";
 import type { OutboxEntry } from "./outbox.ts";
+import { parsePolicy } from "./policy.ts";
 import type { RoomContext } from "./room-context.ts";
 import type { RoomState } from "./room-state.ts";
 import type { Link } from "./sender-chain.ts";
@@ -63,9 +64,9 @@ export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<
     return { ...result, changes: [...result.changes, ...step.chains.unopened(device)] };
   }
   if (opened === "dishonest") return { changes: [], groupChanged: true };
-  const { user, content, link } = opened;
+  const { user, content, encoded, link } = opened;
   const changes = followSender(context, step.chains, { user, device }, sequence, link);
-  changes.push(...(await remember(step, user, device, id, content)));
+  changes.push(...remember(step, user, device, id, content, encoded));
   return { changes, groupChanged: true };
 }
 
@@ -76,28 +77,36 @@ async function stepOwn(step: MessageStep, id: MessageId): Promise<StepResult> {
   const entry = context.outbox.find(state.room, id);
   if (!entry) return unavailable(context, state, sequence);
   const content = fromBinary(ContentSchema, entry.content);
-  const changes = await remember(step, user, device, id, content);
+  const changes = remember(step, user, device, id, content, entry.content);
   changes.push(context.outbox.strike(entry));
   return { changes, settled: entry, groupChanged: false };
 }
 
 /** The changes by which a message becomes history, and is known when it comes again. */
-async function remember(
-  { context, state, sequence }: MessageStep,
-  user: UserId,
+function remember(
+  { context, state, group, sequence }: MessageStep,
+  sender: UserId,
   device: DeviceId,
   id: MessageId,
   content: Content,
-): Promise<StoreChange[]> {
+  encoded: Uint8Array,
+): StoreChange[] {
+  const { room } = state;
+  const said: SaidMessage = { room, sequence, sender, device, id, content, encoded };
+  const entry = entryOf(said);
+  if (entry?.type === "title") state.title = entry.title;
+  const policy = group ? parsePolicy(group.policy).history : "none";
   return [
-    context.history.passed(state.room, device, id),
-    ...(await entryOf(context, state, sequence, user, device, id, content)),
+    context.history.passed(room, device, id),
+    ...(entry ? context.history.changesFor(entry, keepingOf(said, policy)) : []),
+    ...mediaChanges(said),
   ];
 }
 
 interface Opened {
   readonly user: UserId;
   readonly content: Content;
+  readonly encoded: Uint8Array;
   readonly link: Link;
 }
 
@@ -125,77 +134,14 @@ async function open(
       toHex(content.id) === id;
     if (honest || !context.checks.contentPlace) {
       const link = await linkOf(content, message.plaintext);
-      return { user: message.sender.user as UserId, content, link };
+      const encoded = message.plaintext;
+      return { user: message.sender.user as UserId, content, encoded, link };
     }
   } catch {
     // Its sender sealed what cannot be read.
   }
   context.notice(state.room, "a message was not what its sender sealed; it is not shown");
   return "dishonest";
-}
-
-async function entryOf(
-  context: RoomContext,
-  state: RoomState,
-  sequence: number,
-  sender: UserId,
-  device: DeviceId,
-  id: MessageId,
-  content: Content,
-): Promise<StoreChange[]> {
-  const at = Number(content.atMs);
-  const base = { room: state.room, sequence, sender, at };
-  const { body } = content;
-  switch (body.case) {
-    case "text":
-      return context.history.changesFor({
-        type: "message",
-        ...base,
-        device,
-        id,
-        text: body.value.text,
-      });
-    case "title": {
-      state.title = body.value.title;
-      return context.history.changesFor({ type: "title", ...base, title: body.value.title });
-    }
-    case "media": {
-      const manifest = body.value;
-      const object = parseObjectId(manifest.object);
-      const entry: HistoryEntry = {
-        type: "media",
-        ...base,
-        device,
-        id,
-        object,
-        name: manifest.name,
-        bytes: Number(manifest.plainBytes),
-        mime: manifest.mime,
-        ...(manifest.durationMs ? { durationMs: manifest.durationMs } : {}),
-      };
-      const kept = {
-        room: state.room,
-        sequence,
-        sender,
-        at,
-        manifest: toHex(toBinary(MediaManifestSchema, manifest)),
-      };
-      return [
-        ...context.history.changesFor(entry),
-        { table: "media", key: object, value: new TextEncoder().encode(JSON.stringify(kept)) },
-      ];
-    }
-    case "mediaDeleted": {
-      const object = parseObjectId(body.value.object);
-      return [
-        ...context.history.changesFor({ type: "media-deleted", ...base, object }),
-        { table: "media", key: object, value: undefined },
-      ];
-    }
-    default:
-      // A newer client's kind of message: there is nothing that this one could show.
-      return [];
-  }
 }
 
 function unavailable(context: RoomContext, state: RoomState, sequence: number): StepResult {

@@ -239,16 +239,14 @@ export class RoomReplica {
     } finally {
       if (results.length > 0) {
         const changed = results.some(({ result }) => result.groupChanged);
-        await this.persist(
-          results.flatMap(({ result }) => result.changes),
-          changed,
-        );
+        const changes = results.flatMap(({ result }) => result.changes);
+        await this.persist(changes, changed);
         for (const { result, sequence } of results) {
           if (!result.settled) continue;
           this.context.outbox.forget(result.settled);
           this.onSettled(result.settled.id, sequence);
         }
-        this.context.history.announce();
+        this.context.history.announce(changes);
       }
     }
   }

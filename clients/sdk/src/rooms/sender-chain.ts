@@ -6,7 +6,7 @@ const gapsMax = 8;
 /** Messages of a device that were never shown here. */
 export interface Gap {
   /** Place of the history entry that tells of it. */
-  readonly order: number;
+  readonly order: string;
   /** The room's sequence at which it was noticed. */
   readonly noticed: number;
   /** Messages that it tells of. */

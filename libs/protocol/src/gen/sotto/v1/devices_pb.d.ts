@@ -7,6 +7,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { RememberedMessage } from "./content_pb.js";
 
 /**
  * Describes the file sotto/v1/devices.proto.
@@ -396,18 +397,30 @@ export declare type ArchivedEntry = Message<"sotto.v1.ArchivedEntry"> & {
   room: Uint8Array;
 
   /**
-   * A history entry as the device keeps it: JSON, UTF-8.
+   * What is no message, as the device keeps it in its history: JSON, UTF-8. Otherwise empty.
    *
    * @generated from field: bytes entry = 2;
    */
   entry: Uint8Array;
 
   /**
-   * Of a media entry: its encoded MediaManifest.
-   *
-   * @generated from field: bytes manifest = 3;
+   * @generated from field: sotto.v1.RememberedMessage message = 3;
    */
-  manifest: Uint8Array;
+  message?: RememberedMessage | undefined;
+
+  /**
+   * The message was said under policy ALL: newcomers may be told.
+   *
+   * @generated from field: bool pass_on = 4;
+   */
+  passOn: boolean;
+
+  /**
+   * The user who told it, where none of this user's devices was there.
+   *
+   * @generated from field: bytes told_by = 5;
+   */
+  toldBy: Uint8Array;
 };
 
 /**

@@ -1,0 +1,44 @@
+import type { DeviceId, MessageId, ObjectId, RoomId } from "@sotto/protocol";
+import type { HistoryEntry } from "./history-entry.ts";
+
+const digits = 16;
+
+function padded(number: number): string {
+  return String(number).padStart(digits, "0");
+}
+
+/** Key of the entry with that number: orders compare by their characters. */
+export function orderOf(number: number): string {
+  return padded(number);
+}
+
+/** Key of an entry that comes after one of its room, and before whatever follows that one. */
+export function orderAfter(order: string, entry: HistoryEntry): string {
+  return between(order.slice(0, digits), entry);
+}
+
+/** Key of an entry that comes just before the room's first one. */
+export function orderBehind(order: string, entry: HistoryEntry): string {
+  const whole = order.slice(0, digits);
+  return between(order.length > digits ? whole : padded(Number(whole) - 1), entry);
+}
+
+/** Entries that share a place are in the order of their room. */
+function between(whole: string, { sequence, room, type }: HistoryEntry): string {
+  return `${whole}.${padded(sequence)}.${room}.${type}`;
+}
+
+/** Index key of a message by its device and id. */
+export function idKey(room: RoomId, device: DeviceId, id: MessageId): string {
+  return `${room}/${device}/${id}`;
+}
+
+/** Index key of a room's entry by sequence; without one, what all of the room begin with. */
+export function sequenceKey(room: RoomId, sequence?: number): string {
+  return `${room}#${sequence === undefined ? "" : padded(sequence)}`;
+}
+
+/** Index key that says that an object was deleted. */
+export function deletedKey(object: ObjectId): string {
+  return `deleted/${object}`;
+}

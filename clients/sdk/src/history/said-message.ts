@@ -1,0 +1,102 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  type DeviceId,
+  fromHex,
+  type MessageId,
+  parseObjectId,
+  type RoomId,
+  toHex,
+  type UserId,
+} from "@sotto/protocol";
+import { type Content, MediaManifestSchema } from "@sotto/protocol/content";
+import { ArchivedEntrySchema } from "@sotto/protocol/devices";
+import { utf8 } from "../bytes.ts";
+import type { StoreChange } from "../ports/profile-store.ts";
+import type { HistoryWord } from "../rooms/policy.ts";
+import type { Keeping } from "./history.ts";
+import type { HistoryEntry } from "./history-entry.ts";
+
+/** A message that is known to be what its sender sealed, or what somebody told. */
+export interface SaidMessage {
+  readonly room: RoomId;
+  readonly sequence: number;
+  readonly sender: UserId;
+  readonly device: DeviceId;
+  readonly id: MessageId;
+  readonly content: Content;
+  /** The exact bytes of `content`. */
+  readonly encoded: Uint8Array;
+  /** Set where this device was not there. */
+  readonly toldBy?: UserId;
+}
+
+/** What a message is in the history; `undefined` where it is nothing that is shown. */
+export function entryOf(said: SaidMessage): HistoryEntry | undefined {
+  const { room, sequence, sender, device, id, content, toldBy } = said;
+  const told = toldBy ? { toldBy } : {};
+  const base = { room, sequence, sender, device, id, at: Number(content.atMs), ...told };
+  const { body } = content;
+  switch (body.case) {
+    case "text":
+      return { type: "message", ...base, text: body.value.text };
+    case "title":
+      return { type: "title", ...base, title: body.value.title };
+    case "media": {
+      const { object, name, plainBytes, mime, durationMs } = body.value;
+      return {
+        type: "media",
+        ...base,
+        object: parseObjectId(object),
+        name,
+        bytes: Number(plainBytes),
+        mime,
+        ...(durationMs ? { durationMs } : {}),
+      };
+    }
+    case "mediaDeleted":
+      return { type: "media-deleted", ...base, object: parseObjectId(body.value.object) };
+    default:
+      // For devices, or a newer client's kind of message: there is nothing that this one could show.
+      return undefined;
+  }
+}
+
+/** What is kept of a message beside its entry, under the policy that is in force where it stands. */
+export function keepingOf(said: SaidMessage, policy: HistoryWord): Keeping {
+  if (policy === "none") return { archive: false };
+  return { message: remembered(said, policy === "all"), archive: true };
+}
+
+/** A message as the archive and those who tell it keep it. */
+export function remembered(said: SaidMessage, passOn: boolean) {
+  const { room, sequence, sender, device, encoded, toldBy } = said;
+  return create(ArchivedEntrySchema, {
+    room: fromHex(room),
+    message: {
+      sequence: BigInt(sequence),
+      sender: fromHex(sender),
+      device: fromHex(device),
+      content: encoded,
+    },
+    passOn,
+    ...(toldBy ? { toldBy: fromHex(toldBy) } : {}),
+  });
+}
+
+/** Changes that make a message's object one that can be opened, or not any more. */
+export function mediaChanges(said: SaidMessage): StoreChange[] {
+  const { room, sequence, sender, content } = said;
+  const { body } = content;
+  if (body.case === "mediaDeleted")
+    return [{ table: "media", key: parseObjectId(body.value.object), value: undefined }];
+  if (body.case !== "media") return [];
+  const kept = {
+    room,
+    sequence,
+    sender,
+    at: Number(content.atMs),
+    manifest: toHex(toBinary(MediaManifestSchema, body.value)),
+  };
+  const key = parseObjectId(body.value.object);
+  return [{ table: "media", key, value: utf8(JSON.stringify(kept)) }];
+}
