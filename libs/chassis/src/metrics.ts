@@ -9,6 +9,8 @@ export type LabelArguments<Label extends string> = [Label] extends [never]
   : [labels: MetricLabels<Label>];
 
 export interface MetricOptions<Label extends string> {
+  /** Whose figure it is where not the service's own: it is then prefixed by `sotto_<of>_`. */
+  readonly of?: string;
   /** Prefixed by `sotto_<service>_`. Counters end in `_total`; others in their unit (`_seconds`, `_bytes`). */
   readonly name: string;
   readonly help: string;
@@ -60,7 +62,7 @@ export function createMetrics(options: CreateMetricsOptions): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service: options.service, ...options.labels });
   if (options.processMetrics) collectDefaultMetrics({ register: registry });
-  return new ServiceMetrics(registry, `sotto_${options.service.replaceAll("-", "_")}_`);
+  return new ServiceMetrics(registry, prefixOf(options.service));
 }
 
 /** Several services' metrics as one page, for a process that holds them all. */
@@ -71,6 +73,10 @@ export function combineMetrics(sources: readonly MetricsSource[]): MetricsSource
       return pages.join("");
     },
   };
+}
+
+function prefixOf(service: string): string {
+  return `sotto_${service.replaceAll("-", "_")}_`;
 }
 
 class ServiceMetrics implements Metrics {
@@ -123,7 +129,7 @@ class ServiceMetrics implements Metrics {
 
   #definition<Label extends string>(options: MetricOptions<Label>) {
     return {
-      name: `${this.#prefix}${options.name}`,
+      name: `${options.of === undefined ? this.#prefix : prefixOf(options.of)}${options.name}`,
       help: options.help,
       labelNames: [...(options.labels ?? [])],
       registers: [this.#registry],

@@ -350,3 +350,22 @@ describe("a device that is revoked", () => {
     expect(refusal?.code).toBe(code);
   });
 });
+
+describe("a device that comes in by an external commit", () => {
+  const phone = leafOf(carol.user);
+  const revokedAt = (index: number) => ({
+    deviceAsOf: (id: string, size: number) =>
+      ({ revokedAt: id === carol.device && size > index ? index : undefined }) as DirectoryDevice,
+  });
+
+  test.each([
+    ["is let in beside another device of its user", revokedAt(99), undefined],
+    ["is not, where all that its user has there is revoked", revokedAt(7), ErrorCode.NOT_A_MEMBER],
+  ] as const)("%s", async (_what, directory, code) => {
+    const made = room();
+    const envelope = made.envelope({ kind: REJOIN, by: phone, directorySize: 8 });
+    const removable = removableBy(envelope, directory, new Set());
+    const refusal = await checkEnvelope(made.roster, envelope, { removable });
+    expect(refusal?.code).toBe(code);
+  });
+});

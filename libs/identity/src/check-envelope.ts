@@ -185,7 +185,7 @@ function checkChange(
   const member = before.devices.get(committer.device);
   if (
     kind === EnvelopeKind.REJOIN
-      ? !hasUser(before, committer.user)
+      ? !stillHas(before, committer.user, removable)
       : member?.user !== committer.user
   ) {
     throw new SottoError(ErrorCode.NOT_A_MEMBER, "its committer is not in the room");
@@ -204,6 +204,15 @@ function checkChange(
   if (kind === EnvelopeKind.REMOVE) checkRemove(before, parts, removable);
   if (kind === EnvelopeKind.REJOIN) checkRoomLeft(before, added, roomDevicesMax);
   if (kind === EnvelopeKind.POLICY) checkPolicy(before, committer, readPolicy(envelope));
+}
+
+/** A user whose devices in the room are all revoked has to be added anew, by somebody who sees that. */
+function stillHas(
+  { devices }: Roster,
+  user: UserId,
+  removable: Circumstances["removable"],
+): boolean {
+  return [...devices.values()].some((leaf) => leaf.user === user && !removable(leaf));
 }
 
 function checkPolicy(before: Roster, committer: LeafName, admins: readonly UserId[]): void {

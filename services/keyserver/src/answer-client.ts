@@ -8,7 +8,7 @@ import { getLink, openLink, putLink } from "./commands/link.ts";
 import { listGrants } from "./commands/list-grants.ts";
 import { readDirectory } from "./commands/read-directory.ts";
 import { register } from "./commands/register.ts";
-import { getRoster, listRooms } from "./commands/rooms.ts";
+import { getHandshake, getRoster, listRooms } from "./commands/rooms.ts";
 import { submitRecord } from "./commands/submit-record.ts";
 
 /** Answers a request of a client that an edge handed on. Rejects with `SottoError`, or as log and store do. */
@@ -41,6 +41,8 @@ export async function answerClient(server: Keyserver, call: ServiceCall): Promis
       return await listRooms(server, caller);
     case "getRoster":
       return await getRoster(server, body.value, caller);
+    case "getHandshake":
+      return await getHandshake(server, body.value, caller);
     case "listDisabled":
       return { case: "disabledList", value: { disabled: await server.disabled.signed() } };
     case "commit":

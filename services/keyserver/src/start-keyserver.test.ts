@@ -6,6 +6,7 @@ import { createMetrics, silentLogger } from "@sotto/chassis";
 import { ManualClock } from "@sotto/clock";
 import { openSqliteDirectory } from "@sotto/directory/sqlite";
 import { inviteKeys } from "@sotto/identity";
+import { parseTopic } from "@sotto/log";
 import { openSegmentLog } from "@sotto/log/segment";
 import { EnvelopeKind, ErrorCode, fromHex } from "@sotto/protocol";
 import { expect, onTestFinished, test } from "vitest";
@@ -66,6 +67,17 @@ test("what was kept before a restart is found after it", async () => {
     expect(packages).toMatchObject([{ keyPackage: value.oneTime[0] }]);
     await server.service[Symbol.asyncDispose]();
   });
+});
+
+test("a log that also holds archives, which are no rooms, is taken as it is", async () => {
+  const { world, server, alice } = await ownedWorld();
+  const room = await ServedRoom.begun(server, alice);
+  const archive = { topic: parseTopic("ab".repeat(32)), kind: "m" as const, expectHandshake: 0 };
+  for (const key of ["01", "02"])
+    await world.log.append({ ...archive, key, data: randomBytes(100) });
+  const other = await world.start();
+  expect(await room.rosterSeenBy(other, alice)).toMatchObject({ epoch: 0n });
+  expect(await world.store.getRoster("ab".repeat(32))).toBeUndefined();
 });
 
 test("a directory that breaks its own rules does not start", async () => {

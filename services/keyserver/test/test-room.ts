@@ -68,8 +68,13 @@ export class ServedRoom {
     const { envelope, data } = await this.envelope({ directorySize: size, ...change });
     const { position } = await this.send(server, change.by, data);
     const sequence = toSafeNumber(position?.sequence ?? 0n);
-    this.roster = foldRoster(this.roster, envelope, sequence, await sha256Hex(data));
+    this.fold(envelope, sequence, await sha256Hex(data));
     return sequence;
+  }
+
+  /** Takes in a record that the server accepted. */
+  fold(envelope: Envelope, sequence: number, sha256: string): void {
+    this.roster = foldRoster(this.roster, envelope, sequence, sha256);
   }
 
   /** Sends bytes as an envelope of this room. */

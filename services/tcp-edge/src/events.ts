@@ -26,6 +26,7 @@ export class EdgeEvents {
   readonly #tooSlow;
   readonly #closed;
   readonly #crashes;
+  readonly #cannotOpen;
   readonly #mediaSent;
   readonly #mediaReceived;
   readonly #certificateExpires;
@@ -63,6 +64,11 @@ export class EdgeEvents {
       "connection_crashes_total",
       "Connections ended by a defect of the edge.",
     );
+    this.#cannotOpen = metrics.counter({
+      of: "client",
+      name: "cannot_open_total",
+      help: "Messages that devices said they could not open.",
+    });
     this.#mediaSent = counter("media_sent_bytes_total", "Sealed media bytes sent to clients.");
     this.#mediaReceived = counter("media_received_bytes_total", "Sealed media bytes from clients.");
     this.#certificateExpires = metrics.gauge({
@@ -122,6 +128,11 @@ export class EdgeEvents {
 
   closing(code: CloseCode): void {
     this.#closed.add(1, { code: CloseCode[code] ?? "UNKNOWN" });
+  }
+
+  /** A device could not open so many messages. */
+  cannotOpen(messages: number): void {
+    this.#cannotOpen.add(messages);
   }
 
   mediaSent(bytes: number): void {

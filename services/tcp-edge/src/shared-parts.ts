@@ -11,6 +11,7 @@ import type { EdgeEvents } from "./events.ts";
 import { LocalPresence } from "./presence/local-presence.ts";
 import { PresenceFeed } from "./presence/presence-feed.ts";
 import { Signals } from "./presence/signals.ts";
+import { Archives } from "./rooms/archives.ts";
 import { Confirmation } from "./rooms/confirmation.ts";
 import { followLog } from "./rooms/follow-log.ts";
 import { Hints } from "./rooms/hints.ts";
@@ -38,6 +39,7 @@ type SharedParts = Pick<
   | "rosters"
   | "rooms"
   | "messages"
+  | "archives"
   | "devices"
   | "presence"
   | "presenceFeed"
@@ -108,5 +110,7 @@ export async function startSharedParts(
   );
   await confirmation.ask();
   const messages = new Messages(log, rosters);
-  return { confirmation, rosters, rooms, messages, devices, presence, presenceFeed, signals };
+  const archives = new Archives({ log, pageBytesMax: limits.archivePageBytesMax });
+  const shown = { presence, presenceFeed, signals };
+  return { confirmation, rosters, rooms, messages, archives, devices, ...shown };
 }

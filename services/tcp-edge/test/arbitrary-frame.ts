@@ -62,6 +62,17 @@ const body: fc.Arbitrary<RequestBody> = fc.oneof(
     .map((value) => ({ case: "commit" as const, value })),
   fc.record({ room: id }).map((value) => ({ case: "listObjects" as const, value })),
   fc.constant({ case: "listRooms" as const, value: {} }),
+  fc
+    .record({ id, data: fc.uint8Array() })
+    .map((value) => ({ case: "appendArchive" as const, value })),
+  fc
+    .record({
+      after: fc.record({ incarnation: fc.uint8Array({ maxLength: 40 }), sequence: u64 }),
+      limit: fc.nat(),
+    })
+    .map((value) => ({ case: "readArchive" as const, value })),
+  fc.record({ cannotOpen: fc.nat() }).map((value) => ({ case: "reportTrouble" as const, value })),
+  fc.record({ room: id }).map((value) => ({ case: "getHandshake" as const, value })),
   fc.record({ channel: id }).map((value) => ({ case: "openLink" as const, value })),
   fc
     .record({ channel: id, number: fc.nat(), sealed: fc.uint8Array() })

@@ -7,7 +7,7 @@ import {
   type OpenRequest,
   type PutPieceRequest,
 } from "@sotto/media-link";
-import { ResponseSchema } from "@sotto/protocol";
+import { ObjectKind, ResponseSchema } from "@sotto/protocol";
 
 /** The media service as an edge sees it: one object, whose bytes are in memory. */
 export class FakeMedia implements MediaLink {
@@ -15,6 +15,7 @@ export class FakeMedia implements MediaLink {
   pieces: PutPieceRequest[] = [];
   /** Whose the object is; undefined: whoever asks. */
   owner: Uint8Array | undefined;
+  kind = ObjectKind.FILE;
   openStreams = 0;
   failAfterChunks = Number.POSITIVE_INFINITY;
   chunkBytes = 100_000;
@@ -29,7 +30,7 @@ export class FakeMedia implements MediaLink {
         const { room, object } = body.value;
         const owner = this.owner ?? caller?.user ?? new Uint8Array();
         const sealedBytes = BigInt(this.bytes.length);
-        const value = { room, object, sealedBytes, complete: true, owner };
+        const value = { room, object, sealedBytes, complete: true, owner, kind: this.kind };
         return toBinary(
           ResponseSchema,
           create(ResponseSchema, { body: { case: "objectInfo", value } }),

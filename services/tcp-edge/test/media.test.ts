@@ -7,6 +7,7 @@ import {
   FrameFlag,
   FrameType,
   fromHex,
+  ObjectKind,
 } from "@sotto/protocol";
 import { expect, it } from "vitest";
 import { EdgeWorld } from "./edge-world.ts";
@@ -21,7 +22,7 @@ async function setUp() {
   const room = fromHex(await world.keyserver.newRoom(alice));
   const client = await world.online(alice);
   world.media.bytes = randomBytes(1_500_000);
-  return { world, client, room };
+  return { world, client, room, alice };
 }
 
 it("a piece is gathered from its frames and handed on whole", async () => {
@@ -52,6 +53,34 @@ it("somebody else's object takes no piece", async () => {
   client.write(encodeFrame(FrameType.media, 5, new Uint8Array(4), FrameFlag.end));
   expect(errorOf(await stored)).toBe(ErrorCode.FORBIDDEN);
   expect(world.media.pieces).toEqual([]);
+});
+
+it("another device of a member reads what is there, and adds nothing but parts", async () => {
+  const { world, alice, room } = await setUp();
+  await using _world = world;
+  using phone = await world.online(await world.keyserver.newDevice(alice.user));
+  using stranger = await world.online(await world.keyserver.newDevice());
+  const open = { room, object, offset: 0n, length: 100n, credit: 1000 };
+  const put = async (stream: number) => {
+    const value = { room, object, piece: 0, bytes: 4 };
+    const stored = phone.request({ case: "putPiece", value }, stream);
+    phone.write(encodeFrame(FrameType.media, stream, new Uint8Array(4), FrameFlag.end));
+    return errorOf(await stored);
+  };
+  expect((await phone.request({ case: "openObject", value: open })).case).toBe("objectOpened");
+  expect(await put(50)).toBe(ErrorCode.NOT_A_MEMBER);
+  world.media.kind = ObjectKind.PART;
+  expect(await put(51)).toBe("pieceStored");
+  for (const body of [
+    { case: "openObject" as const, value: open },
+    { case: "getObject" as const, value: { room, object } },
+    { case: "createObject" as const, value: { room, object, kind: ObjectKind.PART } },
+  ])
+    expect(errorOf(await stranger.request(body))).toBe(ErrorCode.NOT_A_MEMBER);
+  const file = { room, object, kind: ObjectKind.FILE, sealedBytes: 1n };
+  expect(errorOf(await phone.request({ case: "createObject", value: file }))).toBe(
+    ErrorCode.NOT_A_MEMBER,
+  );
 });
 
 it("an object streams from any offset as far as the credit goes, and ends with a flag", async () => {

@@ -24,6 +24,27 @@ const appendedAt = (body: { case: string | undefined; value?: unknown }) => {
   return body.value as { position?: { sequence: bigint }; duplicate: boolean };
 };
 
+describe("a device that came in by an external commit", () => {
+  it("reads from its own record on, while another device of its user is there too", async () => {
+    await using world = await EdgeWorld.start();
+    const laptop = await world.keyserver.newDevice();
+    const phone = await world.keyserver.newDevice(laptop.user);
+    const room = await world.keyserver.newRoom(laptop);
+    using a = await world.online(laptop);
+    using b = await world.online(phone);
+    await a.request(world.append(room, 1, "before"));
+    expect(errorOf(await b.request(subscribe(room)))).toBe(ErrorCode.NOT_A_MEMBER);
+    const entered = await world.keyserver.commit(room, EnvelopeKind.REJOIN, phone, {
+      added: [phone],
+    });
+    const subscribed = await b.request(subscribe(room));
+    expect(subscribed).toMatchObject({ case: "subscribed", value: { from: BigInt(entered) } });
+    await a.request(world.append(room, 2, "after"));
+    await b.until(() => b.records.length === 2);
+    expect(sequences(b)[0]).toBe(entered);
+  });
+});
+
 describe("a message", () => {
   it("reaches every member once, in the log's order, whether they read live or catch up", async () => {
     await using world = await EdgeWorld.start();

@@ -1,6 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { DirectoryStoreError } from "@sotto/directory";
-import { directRoomId, rosterToMessage, sha256, signEnvelope } from "@sotto/identity";
+import { directRoomId, rosterToMessage, sha256, sha256Hex, signEnvelope } from "@sotto/identity";
 import { RoomsRequestSchema, RoomsResponseSchema, subjects } from "@sotto/interservice";
 import { LogError } from "@sotto/log";
 import { EnvelopeKind, ErrorCode, fromHex, limits, RosterSchema, toHex } from "@sotto/protocol";
@@ -16,7 +16,7 @@ import {
 import { leaf, ServedRoom } from "../../test/test-room.ts";
 import { topicOf } from "../rosters.ts";
 
-const { CREATE, ADD, REMOVE, UPDATE } = EnvelopeKind;
+const { CREATE, ADD, REMOVE, UPDATE, REJOIN } = EnvelopeKind;
 
 async function threeOfThem() {
   const { world, server, alice } = await ownedWorld();
@@ -88,6 +88,58 @@ test("any member removes a device that its owner revoked, and no other one", asy
   await room.commit(server, remove);
   const both = { kind: REMOVE, by: bob, removed: [leaf(carol)] };
   await expect(room.commit(server, both)).rejects.toMatchObject(forbidden);
+});
+
+describe("a device whose user is in the room", () => {
+  test("gets the last handshake record, byte for byte, and comes in by an external commit", async () => {
+    const { server, alice, bob, carol } = await threeOfThem();
+    const phone = await newDevice();
+    await server.ask(bob, submit(await bob.add(phone)), "recordStored");
+    const room = await ServedRoom.begun(server, alice);
+    const added = [leaf(bob)];
+    const { data, envelope } = await room.envelope({
+      kind: ADD,
+      by: alice,
+      added,
+      directorySize: 4,
+    });
+    const { position } = await room.send(server, alice, data);
+    const ask = { case: "getHandshake" as const, value: { room: fromHex(room.room) } };
+    const asPhone = { user: bob.user, first: phone };
+    const record = await server.ask(asPhone, ask, "handshakeRecord");
+    expect(record.sequence).toBe(position?.sequence);
+    expect(toHex(record.data)).toBe(toHex(data));
+    await expect(server.ask(carol, ask, "handshakeRecord")).rejects.toMatchObject(
+      refusedWith(ErrorCode.NOT_A_MEMBER),
+    );
+    room.fold(envelope, Number(record.sequence), await sha256Hex(data));
+    const rejoin = await room.envelope({
+      kind: REJOIN,
+      by: Object.assign(Object.create(bob), { first: phone }),
+      directorySize: 4,
+    });
+    const { position: entered } = await room.send(server, asPhone, rejoin.data);
+    const list = await server.ask(asPhone, { case: "listRooms", value: {} }, "roomList");
+    expect(list.rooms).toMatchObject([{ entered: entered?.sequence }]);
+  });
+
+  test("does not, once all that it has there is revoked", async () => {
+    const { server, alice, bob } = await threeOfThem();
+    const [phone, tablet] = [await newDevice(), await newDevice()];
+    for (const device of [phone, tablet])
+      await server.ask(bob, submit(await bob.add(device)), "recordStored");
+    const room = await ServedRoom.begun(server, alice);
+    await room.commit(server, { kind: ADD, by: alice, added: [leaf(bob, phone)] });
+    const ask = { case: "getHandshake" as const, value: { room: fromHex(room.room) } };
+    const asTablet = { user: bob.user, first: tablet };
+    await server.ask(asTablet, ask, "handshakeRecord");
+    await server.ask(bob, submit(await bob.revoke(phone.id)), "recordStored");
+    const refused = refusedWith(ErrorCode.NOT_A_MEMBER);
+    await expect(server.ask(asTablet, ask, "handshakeRecord")).rejects.toMatchObject(refused);
+    const by = Object.assign(Object.create(bob), { first: tablet });
+    const { data } = await room.envelope({ kind: REJOIN, by, directorySize: 6 });
+    await expect(room.send(server, asTablet, data)).rejects.toMatchObject(refused);
+  });
 });
 
 describe("what is refused", () => {

@@ -1,5 +1,6 @@
-import { hasUser, isHiddenFrom, rosterToMessage } from "@sotto/identity";
+import { hasUser, isHiddenFrom, type Roster, rosterToMessage } from "@sotto/identity";
 import { ErrorCode, fromHex, parseRoomId, SottoError } from "@sotto/protocol";
+import { topicOf } from "../rosters.ts";
 import type { Answer, Keyserver, Principal, RequestValue } from "./command.ts";
 
 /** Rooms of the caller's user, and where the calling device was let in. */
@@ -19,11 +20,44 @@ export async function getRoster(
   request: RequestValue<"getRoster">,
   caller: Principal,
 ): Promise<Answer> {
-  const roster = await server.rosters.get(parseRoomId(request.room));
+  const roster = await rosterFor(server, request.room, caller);
+  return { case: "roster", value: rosterToMessage(roster) };
+}
+
+/**
+ * A room's last handshake record, for a device that may come in by an external commit: its user has a device there
+ * that still stands.
+ */
+export async function getHandshake(
+  server: Keyserver,
+  request: RequestValue<"getHandshake">,
+  caller: Principal,
+): Promise<Answer> {
+  const { room, foldedTo, devices } = await rosterFor(server, request.room, caller);
+  const { directory } = server.state;
+  const stands = [...devices.values()].some(
+    ({ user, device }) => user === caller.user && directory.device(device)?.revokedAt === undefined,
+  );
+  if (!stands) throw notAMember();
+  const [record] = await server.log.read({ topic: topicOf(room), after: foldedTo - 1, limit: 1 });
+  if (record?.sequence !== foldedTo)
+    throw new SottoError(ErrorCode.UNAVAILABLE, "the room's log was set back meanwhile");
+  return {
+    case: "handshakeRecord",
+    value: { sequence: BigInt(record.sequence), data: record.data },
+  };
+}
+
+/** A room's roster as a member may see it. */
+async function rosterFor(server: Keyserver, room: Uint8Array, caller: Principal): Promise<Roster> {
+  const roster = await server.rosters.get(parseRoomId(room));
   // Whether two others talk is nobody's business: their conversation's id can be guessed.
   if (!roster || isHiddenFrom(roster, caller.user))
     throw new SottoError(ErrorCode.UNKNOWN_ROOM, "no such room");
-  if (!hasUser(roster, caller.user))
-    throw new SottoError(ErrorCode.NOT_A_MEMBER, "you are not in that room");
-  return { case: "roster", value: rosterToMessage(roster) };
+  if (!hasUser(roster, caller.user)) throw notAMember();
+  return roster;
+}
+
+function notAMember(): SottoError {
+  return new SottoError(ErrorCode.NOT_A_MEMBER, "you are not in that room");
 }

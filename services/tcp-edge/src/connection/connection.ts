@@ -17,6 +17,7 @@ import type { Input } from "../session/input.ts";
 import { type ResponseBody, refusal } from "../session/response-body.ts";
 import { newSession, type Principal, type Session } from "../session/session.ts";
 import { step } from "../session/step.ts";
+import { ArchiveEffects } from "./archive-effects.ts";
 import type { Flushable } from "./flush-turn.ts";
 import { ForwardEffects } from "./forward-effects.ts";
 import { pingFrame } from "./frames.ts";
@@ -93,6 +94,8 @@ export class Connection implements ConnectionPort, Flushable {
       forward: new ForwardEffects(this, parts, () => this.#session.principal, arrival),
       rooms: this.#rooms,
       media: new MediaEffects(this, parts),
+      archive: new ArchiveEffects(this, parts),
+      trouble: (cannotOpen) => parts.events.cannotOpen(cannotOpen),
       setPresence: (state, begins) => this.#setPresence(state, begins),
       loggedIn: () => this.#loggedIn(),
       close: (effect) => this.#close(effect),

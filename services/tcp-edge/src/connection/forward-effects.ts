@@ -41,11 +41,14 @@ export class ForwardEffects {
     this.#port.answer(effect.stream, this.#send(effect, call));
   }
 
-  async #send({ service, room }: ForwardEffect, call: Uint8Array): Promise<ResponseBody> {
+  async #send({ service, room, access }: ForwardEffect, call: Uint8Array): Promise<ResponseBody> {
     const { calls, rosters, confirmation } = this.#parts;
     if (room !== undefined) {
       if (!confirmation.holds) return refusal(ErrorCode.UNAVAILABLE, "not confirmed now");
-      if (!(await rosters.member(room, this.#port.principal.device))) {
+      const { user, device } = this.#port.principal;
+      const member =
+        access === "user" ? rosters.memberUser(room, user) : rosters.member(room, device);
+      if (!(await member)) {
         return refusal(ErrorCode.NOT_A_MEMBER, "this device is not in the room");
       }
     }

@@ -149,21 +149,20 @@ export class MediaEffects {
   /** An object that this user may write to: their own file, or a part, which anybody names by its hash. */
   async #ownObject(room: RoomId, object: ObjectId): Promise<ObjectInfo> {
     const info = await this.#info(room, object);
-    const own = parseUserId(info.owner) === this.#port.principal.user;
-    if (own || info.kind === ObjectKind.PART) return info;
+    if (info.kind === ObjectKind.PART) return info;
+    if (!(await this.#parts.rosters.member(room, this.#port.principal.device))) throw notAMember();
+    if (parseUserId(info.owner) === this.#port.principal.user) return info;
     throw new SottoError(ErrorCode.FORBIDDEN, "that object is somebody else's");
   }
 
-  /** What the media service knows of an object, for members of its room only. */
+  /** What the media service knows of an object, for every device of a member of its room. */
   async #info(room: RoomId, object: ObjectId): Promise<ObjectInfo> {
     const { rosters, calls, confirmation } = this.#parts;
     const { principal } = this.#port;
     if (!confirmation.holds) {
       throw new SottoError(ErrorCode.UNAVAILABLE, "rosters cannot be confirmed now");
     }
-    if (!(await rosters.member(room, principal.device))) {
-      throw new SottoError(ErrorCode.NOT_A_MEMBER, "this device is not in the room");
-    }
+    if (!(await rosters.memberUser(room, principal.user))) throw notAMember();
     const value = create(GetObjectSchema, { room: fromHex(room), object: fromHex(object) });
     const request = create(RequestSchema, { body: { case: "getObject", value } });
     const { body } = await calls.command("media", calls.encodeCommand(principal, request));
@@ -171,6 +170,10 @@ export class MediaEffects {
     if (body.case === "error") throw fromErrorMessage(body.value);
     throw new SottoError(ErrorCode.INTERNAL, "the media service answered something else");
   }
+}
+
+function notAMember(): SottoError {
+  return new SottoError(ErrorCode.NOT_A_MEMBER, "this device is not in the room");
 }
 
 /** Bytes that an open will send. Throws BAD_RANGE, or OBJECT_INCOMPLETE where they are not all there yet. */

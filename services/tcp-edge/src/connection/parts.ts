@@ -6,6 +6,7 @@ import type { EdgeEvents } from "../events.ts";
 import type { LocalPresence } from "../presence/local-presence.ts";
 import type { PresenceFeed } from "../presence/presence-feed.ts";
 import type { Signals } from "../presence/signals.ts";
+import type { Archives } from "../rooms/archives.ts";
 import type { Confirmation } from "../rooms/confirmation.ts";
 import type { Messages } from "../rooms/messages.ts";
 import type { Rooms } from "../rooms/rooms.ts";
@@ -29,6 +30,7 @@ export interface EdgeParts {
   readonly rosters: Rosters;
   readonly rooms: Rooms;
   readonly messages: Messages;
+  readonly archives: Archives;
   readonly devices: ConnectedDevices;
   readonly presence: LocalPresence;
   readonly presenceFeed: PresenceFeed;

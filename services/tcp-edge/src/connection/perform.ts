@@ -1,5 +1,6 @@
 import { encodePong, fromHex, type PresenceState, retryOf } from "@sotto/protocol";
 import type { Effect } from "../session/effect.ts";
+import type { ArchiveEffects } from "./archive-effects.ts";
 import type { ForwardEffects } from "./forward-effects.ts";
 import { eventFrame, responseFrame } from "./frames.ts";
 import type { LoginEffects } from "./login-effects.ts";
@@ -14,6 +15,8 @@ export interface EffectHands {
   readonly forward: ForwardEffects;
   readonly rooms: RoomEffects;
   readonly media: MediaEffects;
+  readonly archive: ArchiveEffects;
+  trouble(cannotOpen: number): void;
   loggedIn(): void;
   setPresence(state: PresenceState, begins: boolean): void;
   close(effect: Extract<Effect, { kind: "close" }>): void;
@@ -53,6 +56,9 @@ const performers: Performers = {
   openObject: ({ media }, effect) => media.open(effect),
   credit: ({ media }, { stream, bytes }) => media.credit(stream, bytes),
   cancelDownload: ({ media }, { stream }) => media.cancel(stream),
+  appendArchive: ({ archive }, effect) => archive.append(effect),
+  readArchive: ({ archive }, effect) => archive.read(effect),
+  trouble: (hands, { cannotOpen }) => hands.trouble(cannotOpen),
   close: (hands, effect) => hands.close(effect),
 };
 

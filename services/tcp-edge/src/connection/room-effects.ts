@@ -2,6 +2,7 @@ import { ErrorCode, fromHex, type RoomId, SottoError } from "@sotto/protocol";
 import type { Subscription } from "../rooms/subscription.ts";
 import type { Effect } from "../session/effect.ts";
 import { done, type ResponseBody, refusal } from "../session/response-body.ts";
+import { appendedBody } from "./appended-body.ts";
 import type { EdgeParts } from "./parts.ts";
 import type { ConnectionPort } from "./port.ts";
 
@@ -45,11 +46,9 @@ export class RoomEffects {
     const stored = messages.append({ room, device, deviceBytes, id, handshake, sealed });
     this.#port.answer(
       stream,
-      stored.then(({ position, duplicate }) => {
+      stored.then((appended) => {
         events.appended();
-        const incarnation = fromHex(position.incarnation);
-        const sequence = BigInt(position.sequence);
-        return { case: "appended", value: { position: { incarnation, sequence }, duplicate } };
+        return appendedBody(appended);
       }),
     );
   }

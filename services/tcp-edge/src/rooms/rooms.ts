@@ -3,6 +3,7 @@ import type { Roster } from "@sotto/identity";
 import type { Incarnation, Log, TopicHead } from "@sotto/log";
 import { type DeviceId, ErrorCode, type RoomId, SottoError } from "@sotto/protocol";
 import type { Outbox } from "../connection/outbox.ts";
+import { checkPosition } from "./check-position.ts";
 import type { Follow } from "./follow.ts";
 import { RoomTail } from "./room-tail.ts";
 import type { Rosters } from "./rosters.ts";
@@ -209,13 +210,4 @@ export class Rooms implements AsyncDisposable {
 /** Where a tail begins: at the log's end, unless handshake records after the roster are still to be folded. */
 function startOf(roster: Roster, head: TopicHead): number {
   return head.handshake > roster.foldedTo ? roster.foldedTo : head.last;
-}
-
-function checkPosition(
-  after: { readonly incarnation: string; readonly sequence: number },
-  head: TopicHead,
-): void {
-  if (after.incarnation === "") return;
-  if (after.incarnation === head.incarnation && after.sequence <= head.last) return;
-  throw new SottoError(ErrorCode.LOG_RESET, "the position is not of this log");
 }

@@ -1,4 +1,4 @@
-import type { Roster } from "@sotto/identity";
+import { hasUser, type Roster } from "@sotto/identity";
 import type { DeviceId, RoomId, UserId } from "@sotto/protocol";
 import type { ServiceCalls } from "../service-calls.ts";
 
@@ -123,6 +123,14 @@ export class Rosters {
     if (roster?.devices.has(device)) return roster;
     const fresh = await this.refresh(room);
     return fresh?.devices.has(device) ? fresh : undefined;
+  }
+
+  /** As `member`, for any device of a user who has one in the room. */
+  async memberUser(room: RoomId, user: UserId): Promise<Roster | undefined> {
+    const known = this.#rooms.get(room);
+    if (known?.users.has(user)) return known.roster;
+    const fresh = await this.refresh(room);
+    return fresh && hasUser(fresh, user) ? fresh : undefined;
   }
 
   async #load(user: UserId): Promise<void> {

@@ -38,8 +38,8 @@ export type Effect =
   | { readonly kind: "loggedIn" }
   | { readonly kind: "loginFailed"; readonly reason: LoginFailure }
   /**
-   * Result: `answered`. `room` is set where the caller must be a member of it first; `stranger` where the
-   * request counts against the rate of its address.
+   * Result: `answered`. `room` is set where the caller must be a member of it first: the device itself, or where
+   * `access` says so any device of its user. `stranger`: the request counts against the rate of its address.
    */
   | {
       readonly kind: "forward";
@@ -47,6 +47,7 @@ export type Effect =
       readonly stream: number;
       readonly request: Request;
       readonly room: RoomId | undefined;
+      readonly access: RoomAccess;
       readonly stranger: boolean;
     }
   /** Result: `answered`. */
@@ -59,6 +60,23 @@ export type Effect =
       readonly handshake: number;
       readonly sealed: Uint8Array;
     }
+  /** Result: `answered`. A record for the archive of the caller's user. */
+  | {
+      readonly kind: "appendArchive";
+      readonly stream: number;
+      /** Chosen by the device: 16 bytes. */
+      readonly id: Uint8Array;
+      readonly data: Uint8Array;
+    }
+  /** Result: `answered`. `incarnation` is empty for a read from the start. */
+  | {
+      readonly kind: "readArchive";
+      readonly stream: number;
+      readonly incarnation: string;
+      readonly sequence: number;
+      readonly limit: number;
+    }
+  | { readonly kind: "trouble"; readonly cannotOpen: number }
   /** Result: `answered`, after which records flow. `incarnation` is empty for a read from the start. */
   | {
       readonly kind: "subscribe";
@@ -113,6 +131,12 @@ export type Effect =
       readonly message: string;
       readonly reconnectAfterMs: number;
     };
+
+/**
+ * Who may: the device that is in the room, or every device of a user who is. The latter is for what it takes to come
+ * in by an external commit, and for what a person's other devices handed on.
+ */
+export type RoomAccess = "device" | "user";
 
 /** Why a login failed, for metrics. */
 export type LoginFailure =

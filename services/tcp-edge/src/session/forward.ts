@@ -1,13 +1,27 @@
-import { type Commit, ErrorCode, type Request } from "@sotto/protocol";
+import {
+  type Commit,
+  type CreateObject,
+  ErrorCode,
+  ObjectKind,
+  type Request,
+} from "@sotto/protocol";
 import { refuse } from "./answer.ts";
-import type { Effect } from "./effect.ts";
+import type { Effect, RoomAccess } from "./effect.ts";
 import type { Session } from "./session.ts";
 import { roomOf } from "./wire-values.ts";
 
 /** What the keyserver answers; it knows the caller from the call. */
 export function forwardToKeyserver(stream: number, request: Request): Effect[] {
   return [
-    { kind: "forward", service: "keyserver", stream, request, room: undefined, stranger: false },
+    {
+      kind: "forward",
+      service: "keyserver",
+      stream,
+      request,
+      room: undefined,
+      access: "device",
+      stranger: false,
+    },
   ];
 }
 
@@ -18,8 +32,27 @@ export function forwardOfStranger(session: Session, stream: number, request: Req
   }
   session.strangerRequests += 1;
   return [
-    { kind: "forward", service: "keyserver", stream, request, room: undefined, stranger: true },
+    {
+      kind: "forward",
+      service: "keyserver",
+      stream,
+      request,
+      room: undefined,
+      access: "device",
+      stranger: true,
+    },
   ];
+}
+
+/** Objects of a room are announced by its devices; parts of handshake records also by one that is about to come in. */
+export function createObject(
+  session: Session,
+  stream: number,
+  request: Request,
+  body: CreateObject,
+): Effect[] {
+  const access = body.kind === ObjectKind.PART ? "user" : "device";
+  return forwardToMedia(session, stream, request, body.room, access);
 }
 
 /** What the media service answers, for members of the room only. */
@@ -28,12 +61,13 @@ export function forwardToMedia(
   stream: number,
   request: Request,
   roomBytes: Uint8Array,
+  access: RoomAccess,
 ): Effect[] {
   const room = roomOf(roomBytes);
   if (room === undefined) {
     return refuse(session, stream, ErrorCode.BAD_REQUEST, "the room is malformed");
   }
-  return [{ kind: "forward", service: "media", stream, request, room, stranger: false }];
+  return [{ kind: "forward", service: "media", stream, request, room, access, stranger: false }];
 }
 
 /** A handshake record: the keyserver is their only writer. */

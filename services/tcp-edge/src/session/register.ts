@@ -22,6 +22,14 @@ export function register(
   session.registration = stream;
   session.phase = "registering";
   return [
-    { kind: "forward", service: "keyserver", stream, request, room: undefined, stranger: false },
+    {
+      kind: "forward",
+      service: "keyserver",
+      stream,
+      request,
+      room: undefined,
+      access: "device",
+      stranger: false,
+    },
   ];
 }

@@ -1,14 +1,22 @@
 import { CloseCode, decodeRequest, ErrorCode, type Frame, type Request } from "@sotto/protocol";
 import { refuse } from "./answer.ts";
 import { append } from "./append.ts";
+import { appendArchive, readArchive } from "./archive.ts";
 import { authenticate } from "./authenticate.ts";
 import { close } from "./close.ts";
 import type { Effect } from "./effect.ts";
-import { commit, forwardOfStranger, forwardToKeyserver, forwardToMedia } from "./forward.ts";
+import {
+  commit,
+  createObject,
+  forwardOfStranger,
+  forwardToKeyserver,
+  forwardToMedia,
+} from "./forward.ts";
 import { openObject } from "./open-object.ts";
 import { setPresence } from "./presence.ts";
 import { putPiece } from "./put-piece.ts";
 import { register } from "./register.ts";
+import { reportTrouble } from "./report-trouble.ts";
 import { refusal } from "./response-body.ts";
 import type { Session } from "./session.ts";
 import { sendSignal } from "./signal.ts";
@@ -76,10 +84,18 @@ function requestOfDevice(session: Session, stream: number, request: Request): re
     case "commit":
       return commit(session, stream, request, body.value);
     case "createObject":
+      return createObject(session, stream, request, body.value);
     case "getObject":
     case "listObjects":
+      return forwardToMedia(session, stream, request, body.value.room, "user");
     case "deleteObject":
-      return forwardToMedia(session, stream, request, body.value.room);
+      return forwardToMedia(session, stream, request, body.value.room, "device");
+    case "appendArchive":
+      return appendArchive(session, stream, body.value);
+    case "readArchive":
+      return readArchive(session, stream, body.value);
+    case "reportTrouble":
+      return reportTrouble(session, stream, body.value);
     case "readDirectory":
     case "submitRecord":
     case "createInvite":
@@ -92,6 +108,7 @@ function requestOfDevice(session: Session, stream: number, request: Request): re
     case "openLink":
     case "putLink":
     case "getLink":
+    case "getHandshake":
       return forwardToKeyserver(stream, request);
     case "register":
     case "authenticate":

@@ -47,6 +47,8 @@ export interface Session {
   registration: number | undefined;
   /** Requests beside Register and Authenticate that came before the login. */
   strangerRequests: number;
+  /** Messages that this connection said it could not open, as far as they were counted. */
+  troubleReported: number;
   claim: LoginClaim | undefined;
   principal: Principal | undefined;
   /** Streams of requests that wait for their answer; with a Subscribe, its room. */
@@ -71,6 +73,7 @@ export function newSession(setup: SessionSetup): Session {
     phase: "greeting",
     registration: undefined,
     strangerRequests: 0,
+    troubleReported: 0,
     claim: undefined,
     principal: undefined,
     requests: new Map(),

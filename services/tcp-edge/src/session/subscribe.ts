@@ -1,17 +1,15 @@
-import { ErrorCode, type Subscribe, toHex } from "@sotto/protocol";
+import { ErrorCode, type Subscribe } from "@sotto/protocol";
 import { refuse } from "./answer.ts";
 import type { Effect } from "./effect.ts";
 import type { Session } from "./session.ts";
-import { numberOf, roomOf } from "./wire-values.ts";
-
-const incarnationBytesMax = 32;
+import { incarnationOf, numberOf, roomOf } from "./wire-values.ts";
 
 /** Records of a room from a position on. One subscription for each room and connection. */
 export function subscribe(session: Session, stream: number, body: Subscribe): Effect[] {
   const room = roomOf(body.room);
-  const incarnation = body.after?.incarnation ?? new Uint8Array();
+  const incarnation = incarnationOf(body.after?.incarnation ?? new Uint8Array());
   const sequence = numberOf(body.after?.sequence ?? 0n);
-  if (room === undefined || sequence === undefined || incarnation.length > incarnationBytesMax) {
+  if (room === undefined || sequence === undefined || incarnation === undefined) {
     return refuse(session, stream, ErrorCode.BAD_REQUEST, "room or position is malformed");
   }
   if (session.subscriptions.has(room)) {
@@ -22,6 +20,6 @@ export function subscribe(session: Session, stream: number, body: Subscribe): Ef
   }
   session.subscriptions.add(room);
   session.requests.set(stream, room);
-  const from = incarnation.length === 0 ? 0 : sequence;
-  return [{ kind: "subscribe", stream, room, incarnation: toHex(incarnation), sequence: from }];
+  const from = incarnation === "" ? 0 : sequence;
+  return [{ kind: "subscribe", stream, room, incarnation, sequence: from }];
 }
