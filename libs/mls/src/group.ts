@@ -4,8 +4,6 @@ import {
   createApplicationMessage,
   createCommit,
   createGroupInfoWithExternalPub,
-  decodeGroupState,
-  encodeGroupState,
   mlsExporter,
   type Proposal,
   zeroOutUint8Array,
@@ -16,13 +14,11 @@ import { decodeVerified } from "./key-packages.ts";
 import { identityOf, type Judge, type LeafIdentity } from "./leaf-identity.ts";
 import { guarded, MlsError } from "./mls-error.ts";
 import { type OpenedMessage, openMessage } from "./open-message.ts";
-import { pack, unpack } from "./packed.ts";
 import { policyExtension, safeConfig } from "./safe-config.ts";
+import { decodeState, encodeEpochState, encodeState } from "./stored-group.ts";
+import { encodeRatchets } from "./stored-ratchets.ts";
 import type { SuiteName } from "./suite.ts";
-import { decodeWhole, encodeMessage, encodeTree } from "./wire.ts";
-
-const stateVersion = 1;
-const stateBytesMax = 256 * 1024 * 1024;
+import { encodeMessage, encodeTree } from "./wire.ts";
 
 /** A member's device. */
 export interface Member extends LeafIdentity {
@@ -55,6 +51,15 @@ export interface SealedMessage {
   readonly generation: number;
 }
 
+/** What must be stored of a group so that it can be restored, in one transaction. Secret. */
+export interface GroupToStore {
+  /** Undefined where what was stored last is still right: it changes with commits, not with messages. */
+  readonly epochState: Uint8Array | undefined;
+  readonly ratchets: Uint8Array;
+  /** To be called once it is durable. */
+  stored(): void;
+}
+
 /**
  * One MLS group of this device. Not safe for calls at the same time: its owner runs them in turn. A call
  * that rejects leaves the group as it was.
@@ -64,8 +69,13 @@ export class Group {
   readonly #cs: CiphersuiteImpl;
   #state: ClientState;
   #members: readonly Member[] | undefined;
+  /** Counts what changed besides the present epoch's ratchets, and how much of it is stored. */
+  #epochStates = 1;
+  #epochStatesStored = 0;
 
-  constructor(suite: SuiteName, cs: CiphersuiteImpl, state: ClientState) {
+  /** `stored`: the state is one whose epoch state and ratchets are in the store. */
+  constructor(suite: SuiteName, cs: CiphersuiteImpl, state: ClientState, stored = false) {
+    if (stored) this.#epochStatesStored = this.#epochStates;
     this.#suite = suite;
     this.#cs = cs;
     this.#state = state;
@@ -206,6 +216,7 @@ export class Group {
   /** Opens a message of this epoch or one of the three before. Rejects with `MlsError`, the group unchanged. */
   async open(sealed: Uint8Array): Promise<OpenedMessage> {
     const { message, state, consumed } = await openMessage(this.#state, sealed, this.#cs);
+    if (state.historicalReceiverData !== this.#state.historicalReceiverData) this.#epochStates++;
     this.#state = state;
     for (const secret of consumed) zeroOutUint8Array(secret);
     return message;
@@ -242,9 +253,21 @@ export class Group {
     );
   }
 
-  /** The whole state, for `Mls.restore`. Secret. */
+  /** The whole state as one value, for `Mls.restore`. Secret. */
   serialise(): Uint8Array {
     return encodeState(this.#state);
+  }
+
+  /** The state in two values, of which a message changes only the small one. */
+  toStore(): GroupToStore {
+    const now = this.#epochStates;
+    return {
+      epochState: this.#epochStatesStored === now ? undefined : encodeEpochState(this.#state),
+      ratchets: encodeRatchets(this.#state),
+      stored: () => {
+        this.#epochStatesStored = Math.max(this.#epochStatesStored, now);
+      },
+    };
   }
 
   async #stage(proposals: Proposal[], judge: Judge = () => true): Promise<PendingCommit> {
@@ -274,6 +297,7 @@ export class Group {
   #become(state: ClientState): void {
     this.#state = state;
     this.#members = undefined;
+    this.#epochStates++;
   }
 }
 
@@ -290,19 +314,6 @@ function membersOf(state: ClientState): Member[] {
     members.push({ ...identityOf(credential), leafIndex: index / 2, signaturePublicKey });
   }
   return members;
-}
-
-/** A group's state as stored bytes. */
-export function encodeState(state: ClientState): Uint8Array {
-  return pack(stateVersion, [encodeGroupState(state)]);
-}
-
-/** A group's state of stored bytes. Throws `MlsError` BROKEN_STATE. */
-export function decodeState(bytes: Uint8Array): ClientState {
-  const [encoded = new Uint8Array()] = unpack(bytes, stateVersion, 1);
-  const state = decodeWhole(encoded, stateBytesMax, (input) => decodeGroupState(input, 0));
-  // Judged anew at each commit; a state that was stored was judged when it was joined.
-  return { ...state, clientConfig: safeConfig(() => false) };
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

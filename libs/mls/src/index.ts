@@ -3,6 +3,7 @@ export type { CryptoEngine } from "./engine/crypto-engine.ts";
 export { webEngine } from "./engine/web-engine.ts";
 export {
   Group,
+  type GroupToStore,
   type Member,
   type PendingCommit,
   type ProcessOutcome,

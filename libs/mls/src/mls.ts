@@ -7,7 +7,7 @@ import {
 } from "ts-mls";
 import type { CryptoEngine } from "./engine/crypto-engine.ts";
 import { webEngine } from "./engine/web-engine.ts";
-import { decodeState, Group } from "./group.ts";
+import { Group } from "./group.ts";
 import {
   type GeneratedKeyPackage,
   generate,
@@ -19,6 +19,7 @@ import {
 import type { Judge, LeafIdentity, SignatureKey } from "./leaf-identity.ts";
 import { guarded, MlsError } from "./mls-error.ts";
 import { policyExtension, safeConfig } from "./safe-config.ts";
+import { decodeState, needsRatchets } from "./stored-group.ts";
 import { ciphersuiteName, loadSuite, type SuiteName } from "./suite.ts";
 import { decodeMessage, decodeTree, encodeMessage, mlsBytesMax } from "./wire.ts";
 
@@ -70,9 +71,10 @@ export class Mls {
     return new Group(this.#options.suite, cs, state);
   }
 
-  /** The group of a serialised state. Rejects with `MlsError` BROKEN_STATE. */
-  async restore(bytes: Uint8Array): Promise<Group> {
-    return new Group(this.#options.suite, this.#cs, decodeState(bytes));
+  /** The group of a serialised state, or of an epoch state and its ratchets. Rejects with `MlsError` BROKEN_STATE. */
+  async restore(bytes: Uint8Array, ratchets?: Uint8Array): Promise<Group> {
+    const state = decodeState(bytes, ratchets);
+    return new Group(this.#options.suite, this.#cs, state, needsRatchets(bytes));
   }
 
   /** References of the KeyPackages that a Welcome is for. Throws `MlsError` BAD_MESSAGE. */

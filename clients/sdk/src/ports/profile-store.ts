@@ -11,8 +11,10 @@ export type StoreTable =
   | "directory"
   /** Room states by room. */
   | "rooms"
-  /** MLS group states by room. */
+  /** MLS group states by room: what stays through an epoch. Earlier versions kept all of it here. */
   | "groups"
+  /** The ratchets that belong to a group state, by room: what moves with every message. */
+  | "ratchets"
   /** History entries by local order. */
   | "history"
   /** History orders by room and sequence, by device and message id, and of deleted objects. */

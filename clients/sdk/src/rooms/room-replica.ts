@@ -26,6 +26,17 @@ const incomingRecordsMax = 4096;
 const batchRecordsMax = 64;
 const resubscribeWaitMs = 1000;
 
+function groupChanges(
+  room: RoomId,
+  epochState: Uint8Array | undefined,
+  ratchets: Uint8Array | undefined,
+): StoreChange[] {
+  return [
+    { table: "groups", key: room, value: epochState },
+    { table: "ratchets", key: room, value: ratchets },
+  ];
+}
+
 interface IncomingRecord {
   readonly connection: Connection;
   readonly record: RecordMessage;
@@ -193,12 +204,13 @@ export class RoomReplica {
   /** Stores the room's state together with `changes`, and its group where it changed. */
   async persist(changes: readonly StoreChange[], groupChanged: boolean): Promise<void> {
     const all = [...changes, roomChange(this.state)];
-    if (this.state.phase === "left")
-      all.push({ table: "groups", key: this.room, value: undefined });
-    else if (groupChanged && this.group) {
-      all.push({ table: "groups", key: this.room, value: await this.group.serialise() });
-    }
+    const group = groupChanged && this.state.phase !== "left" ? this.group?.toStore() : undefined;
+    if (this.state.phase === "left") all.push(...groupChanges(this.room, undefined, undefined));
+    else if (group?.epochState)
+      all.push(...groupChanges(this.room, group.epochState, group.ratchets));
+    else if (group) all.push({ table: "ratchets", key: this.room, value: group.ratchets });
     await this.context.store.commit(all);
+    group?.stored();
   }
 
   close(): void {

@@ -194,9 +194,10 @@ export class Rooms {
   }
 
   async #load(state: RoomState): Promise<void> {
-    const bytes = await this.#context.store.get("groups", state.room);
-    const group =
-      bytes && state.phase !== "left" ? await this.#context.mls.restore(bytes) : undefined;
+    const { store, mls } = this.#context;
+    const bytes = await store.get("groups", state.room);
+    const ratchets = await store.get("ratchets", state.room);
+    const group = bytes && state.phase !== "left" ? await mls.restore(bytes, ratchets) : undefined;
     if (group && state.reserved?.epoch === group.epoch) {
       // What was reserved before the last stop may have been used: never seal under it again.
       await group.resumeAt(state.reserved.generation);
