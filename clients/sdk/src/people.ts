@@ -73,8 +73,8 @@ export class People {
         user.id === self.id
           ? undefined
           : await safetyNumber(
-              { user: self.id, chainStart: self.chain[0] ?? "" },
-              { user: user.id, chainStart: user.chain[0] ?? "" },
+              { user: self.id, identityStart: self.identityStart },
+              { user: user.id, identityStart: user.identityStart },
               this.#context.profile.serverKeySha256,
             ),
     };

@@ -1,3 +1,4 @@
+import { standingDevices } from "@sotto/identity";
 import { parseRoomId, type RoomId, type UserId } from "@sotto/protocol";
 import { SottoClientError } from "./errors.ts";
 import type { People } from "./people.ts";
@@ -110,9 +111,10 @@ export class RoomDesk {
     const room = this.#find(nameOrId);
     await this.#people.refresh();
     const user = this.#people.find(person);
-    const wanted = (this.#context.directory.directory.user(user)?.devices ?? [])
-      .filter(({ revokedAt }) => revokedAt === undefined)
-      .map(({ id }) => ({ user, device: id }));
+    const wanted = standingDevices(this.#context.directory.directory.user(user)).map(({ id }) => ({
+      user,
+      device: id,
+    }));
     const connection = await this.#context.online(requestTimeoutMs);
     const sequence = await room.committer.commit((group) =>
       addDevices(room.replica, connection, group, wanted),

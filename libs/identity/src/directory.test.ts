@@ -52,6 +52,7 @@ test("the fold says who is who, with which keys, since which record", async () =
     name,
     keys,
     user: alice.user,
+    kind: "device",
     addedAt: 2,
     recordHash: await sha256Hex(added),
     revokedAt: undefined,

@@ -5,17 +5,21 @@ import { MerkleTree } from "./merkle.ts";
 import { parseRecord } from "./parse-record.ts";
 import type {
   Arrival,
-  DeviceDescription,
   DeviceKeys,
+  DeviceRevoke,
   IdentityRecord,
   ParsedRecord,
+  UserCreate,
 } from "./record.ts";
+import type { ChangedBy, RecordChange } from "./record-change.ts";
 import { checkRecord, type RecordsBefore } from "./record-rules.ts";
 
 /** A device as the directory knows it. */
 export interface DirectoryDevice {
   readonly id: DeviceId;
   readonly user: UserId;
+  /** A recovery key lies on paper: it logs in and signs records, and never is in a room. */
+  readonly kind: "device" | "recovery";
   readonly name: string;
   readonly keys: DeviceKeys;
   /** Index of the record that added it. */
@@ -32,11 +36,27 @@ export interface DirectoryUser {
   readonly name: UserName;
   /** SHA-256 of every record of the chain, hex. */
   readonly chain: readonly string[];
+  /** Devices and recovery keys, revoked ones too. `standingDevices` are those that belong in rooms. */
   readonly devices: readonly DirectoryDevice[];
-  /** How the account arrived. */
+  /** With which invite the present identity began. */
   readonly invite: Arrival;
-  /** When its first record was made, by its maker's clock, ms. */
+  /** Every invite with which the identity began, and began anew; the last one is `invite`. */
+  readonly arrivals: readonly Arrival[];
+  /** SHA-256 of the record with which the present identity began, hex: user-create, or the last identity-reset. */
+  readonly identityStart: string;
+  /** When that record was made, by its maker's clock, ms. */
+  readonly arrivedAt: number;
+  /** When the first record was made, by its maker's clock, ms. */
   readonly createdAt: number;
+}
+
+/** The devices of a person that may be in rooms: not revoked, and no recovery key. */
+export function standingDevices(
+  user: Pick<DirectoryUser, "devices"> | undefined,
+): DirectoryDevice[] {
+  return (user?.devices ?? []).filter(
+    ({ kind, revokedAt }) => kind === "device" && revokedAt === undefined,
+  );
 }
 
 /** A record that passed every check, on its way into the directory. */
@@ -60,7 +80,9 @@ interface UserEntry {
   readonly name: UserName;
   readonly chain: string[];
   readonly devices: DeviceId[];
-  readonly invite: Arrival;
+  readonly arrivals: Arrival[];
+  identityStart: string;
+  arrivedAt: number;
   readonly createdAt: number;
 }
 
@@ -77,11 +99,6 @@ export class Directory {
   readonly #indexes = new Map<string, number>();
   /** Revoked devices in the order of their revocations. */
   readonly #revoked: DeviceId[] = [];
-  readonly #before: RecordsBefore = {
-    chainOf: (user) => this.#users.get(user)?.chain,
-    isTaken: (name) => this.#names.has(name),
-    device: (id) => this.#devices.get(id),
-  };
   #tree = new MerkleTree();
   #owner: UserId | undefined;
   #root: Promise<Uint8Array> | undefined;
@@ -96,8 +113,12 @@ export class Directory {
     return this.#owner;
   }
 
-  /** RFC 9162 Merkle root over the records' exact bytes, as of the call. */
-  root(): Promise<Uint8Array> {
+  /**
+   * RFC 9162 Merkle root over the records' exact bytes: of the first `size` records, by default of all as of the
+   * call. Rejects with `RangeError` for a size that is not reached.
+   */
+  root(size: number = this.size): Promise<Uint8Array> {
+    if (size !== this.size) return this.#tree.root(size);
     this.#root ??= this.#tree.root();
     return this.#root;
   }
@@ -135,6 +156,12 @@ export class Directory {
       : device;
   }
 
+  /** The same for a leaf of a room: a recovery key is none. */
+  leafAsOf(id: DeviceId, size: number): DirectoryDevice | undefined {
+    const device = this.deviceAsOf(id, size);
+    return device?.kind === "device" ? device : undefined;
+  }
+
   /** Devices whose revocation has this index or a later one, in the order of the records. */
   revokedSince(index: number): DirectoryDevice[] {
     const found: DirectoryDevice[] = [];
@@ -155,36 +182,34 @@ export class Directory {
   async check(bytes: Uint8Array): Promise<CheckedRecord> {
     const index = this.size;
     const parsed = parseRecord(bytes);
-    await checkRecord(this.#before, parsed);
+    await checkRecord(this.#before(), parsed);
     return { parsed, hash: await sha256Hex(bytes), index };
   }
 
-  /** Checks and takes in the next record. Throws `RecordError`, and stays as it was. */
-  async apply(bytes: Uint8Array): Promise<IdentityRecord> {
-    const checked = await this.check(bytes);
-    await this.take(checked);
-    return checked.parsed.record;
+  /** Checks and takes in the next record; answers what it changed. Throws `RecordError`, and stays as it was. */
+  async apply(bytes: Uint8Array): Promise<RecordChange> {
+    return await this.take(await this.check(bytes));
   }
 
   /**
-   * Takes in a record that `check` accepted. Throws `RangeError`, and stays as it was, where another one was
+   * Takes in a record that `check` accepted; answers what it changed. Throws `RangeError`, and stays as it was, where another one was
    * taken in since: the check is then worth nothing.
    */
-  async take({ parsed, hash, index }: CheckedRecord): Promise<void> {
+  async take({ parsed, hash, index }: CheckedRecord): Promise<RecordChange> {
     const growth = await this.#tree.grow(parsed.bytes);
     if (growth.from !== index) throw new RangeError("another record was taken in meanwhile");
     // From here on nothing waits.
     this.#tree.take(growth);
     this.#root = undefined;
     this.#indexes.set(hash, index);
-    this.#fold(parsed.record, index, hash);
+    return this.#fold(parsed, index, hash);
   }
 
   /** All that the directory knows, for the same device to `restore` later without verifying every record again. */
   snapshot(): Uint8Array<ArrayBuffer> {
     const indexOf = (hash: string) => this.#indexes.get(hash) ?? 0;
     return encodeSnapshot({
-      peaks: this.#tree.peaks,
+      levels: this.#tree.levels,
       users: this.users().map((user) => ({ user, indexes: user.chain.map(indexOf) })),
     });
   }
@@ -199,12 +224,13 @@ export class Directory {
     return directory;
   }
 
-  #load({ peaks, users }: DirectoryContents): void {
-    this.#tree = new MerkleTree(peaks);
+  #load({ levels, users }: DirectoryContents): void {
+    this.#tree = new MerkleTree(levels);
     for (const { user, indexes } of users) {
-      const { id, name, invite, createdAt, chain } = user;
+      const { id, name, chain, arrivals, invite: _, ...rest } = user;
       const devices = user.devices.map((device) => device.id);
-      this.#users.set(id, { id, name, invite, createdAt, chain: [...chain], devices });
+      const entry = { ...rest, id, name, chain: [...chain], arrivals: [...arrivals], devices };
+      this.#users.set(id, entry);
       this.#names.set(name, id);
       if (indexes[0] === 0) this.#owner = id;
       for (const [at, hash] of chain.entries()) this.#indexes.set(hash, indexes[at] ?? 0);
@@ -215,38 +241,116 @@ export class Directory {
     this.#revoked.push(...revoked.map(({ id }) => id));
   }
 
-  #fold(record: IdentityRecord, index: number, hash: string): void {
-    if (record.typ === "user-create") {
-      const { user: id, name, invite, device, iat: createdAt } = record;
-      this.#users.set(id, { id, name, invite, createdAt, chain: [hash], devices: [device.id] });
-      this.#names.set(name, id);
-      this.#owner ??= id;
-      this.#addDevice(id, device, index, hash);
-      return;
+  #before(): RecordsBefore {
+    return {
+      owner: this.#owner,
+      chainOf: (user) => this.#users.get(user)?.chain,
+      devicesOf: (user) => this.user(user)?.devices ?? [],
+      arrivalsOf: (user) => this.#users.get(user)?.arrivals ?? [],
+      isTaken: (name) => this.#names.has(name),
+      device: (id) => this.#devices.get(id),
+    };
+  }
+
+  #fold({ record, signer }: ParsedRecord, index: number, hash: string): RecordChange {
+    const by: ChangedBy = { kind: this.#devices.get(signer)?.kind ?? "device", device: signer };
+    const base = { user: record.user, index, by };
+    switch (record.typ) {
+      case "user-create":
+        this.#begin(record, hash);
+        this.#addDevice(record, "device", index, hash);
+        return { ...base, change: "user-created", device: record.device.id, revoked: [] };
+      case "device-add":
+        this.#continue(record, hash).devices.push(record.device.id);
+        this.#addDevice(record, "device", index, hash);
+        return { ...base, change: "device-added", device: record.device.id, revoked: [] };
+      case "device-revoke": {
+        this.#continue(record, hash);
+        const revoked = this.#revoke([record.device], index);
+        return { ...base, change: "device-revoked", device: record.device, revoked };
+      }
+      case "recovery-set": {
+        const replaced = this.#replacedBy(record.user, signer);
+        this.#continue(record, hash).devices.push(record.device.id);
+        this.#addDevice(record, "recovery", index, hash);
+        const revoked = this.#revoke(replaced, index);
+        return { ...base, change: "recovery-set", device: record.device.id, revoked };
+      }
+      case "identity-reset": {
+        const user = this.#continue(record, hash);
+        const revoked = this.#revoke(user.devices, index);
+        user.arrivals.push(record.invite);
+        user.identityStart = hash;
+        user.arrivedAt = record.iat;
+        user.devices.push(record.device.id);
+        this.#addDevice(record, "device", index, hash);
+        const owner: ChangedBy = { kind: "owner", device: record.allowed.device };
+        return { ...base, by: owner, change: "identity-reset", device: record.device.id, revoked };
+      }
     }
-    const user = this.#users.get(record.user);
-    user?.chain.push(hash);
-    if (record.typ === "device-add") {
-      user?.devices.push(record.device.id);
-      this.#addDevice(record.user, record.device, index, hash);
-      return;
+  }
+
+  #begin({ user: id, name, invite, device, iat }: UserCreate, hash: string): void {
+    this.#users.set(id, {
+      id,
+      name,
+      chain: [hash],
+      devices: [device.id],
+      arrivals: [invite],
+      identityStart: hash,
+      arrivedAt: iat,
+      createdAt: iat,
+    });
+    this.#names.set(name, id);
+    this.#owner ??= id;
+  }
+
+  /** The user whose chain the record continues. */
+  #continue({ user: id }: IdentityRecord, hash: string): UserEntry {
+    const user = this.#users.get(id);
+    if (!user) throw new RangeError("a record of nobody passed the check");
+    user.chain.push(hash);
+    return user;
+  }
+
+  /** A recovery key that signs takes the place of itself and of those that came after it. */
+  #replacedBy(user: UserId, signer: DeviceId): DeviceId[] {
+    const key = this.#devices.get(signer);
+    if (key?.kind !== "recovery") return [];
+    const devices = this.user(user)?.devices ?? [];
+    return devices
+      .filter(({ kind, addedAt }) => kind === "recovery" && addedAt >= key.addedAt)
+      .map(({ id }) => id);
+  }
+
+  /** Revokes those of the devices that are not revoked yet, and answers them. */
+  #revoke(ids: readonly DeviceId[], index: number): DeviceId[] {
+    const revoked: DeviceId[] = [];
+    for (const id of ids) {
+      const device = this.#devices.get(id);
+      if (!device || device.revokedAt !== undefined) continue;
+      this.#devices.set(id, { ...device, revokedAt: index });
+      revoked.push(id);
     }
-    const device = this.#devices.get(record.device);
-    if (device) this.#devices.set(device.id, { ...device, revokedAt: index });
-    this.#revoked.push(record.device);
+    this.#revoked.push(...revoked);
+    return revoked;
   }
 
   #addDevice(
-    user: UserId,
-    { id, name, ...keys }: DeviceDescription,
+    { user, device }: Exclude<IdentityRecord, DeviceRevoke>,
+    kind: DirectoryDevice["kind"],
     addedAt: number,
     recordHash: string,
   ): void {
-    this.#devices.set(id, { id, user, name, keys, addedAt, recordHash, revokedAt: undefined });
+    const { id, name, ...keys } = device;
+    const revokedAt = undefined;
+    this.#devices.set(id, { id, user, kind, name, keys, addedAt, recordHash, revokedAt });
   }
 
   #view(user: UserEntry): DirectoryUser {
+    const { arrivals, chain } = user;
     const devices = user.devices.flatMap((id) => this.#devices.get(id) ?? []);
-    return { ...user, chain: [...user.chain], devices };
+    const invite = arrivals.at(-1) as Arrival;
+    return { ...user, chain: [...chain], devices, arrivals: [...arrivals], invite };
   }
 }

@@ -93,7 +93,8 @@ export function openGrant(
 ): Promise<RoomGrant | undefined> {
   return verifyGrant(bytes, (id, user) => {
     const device = directory.device(id);
-    return device?.user === user && device.revokedAt === undefined ? device.keys.sign : undefined;
+    const may = device?.user === user && device.kind === "device";
+    return may && device.revokedAt === undefined ? device.keys.sign : undefined;
   });
 }
 
@@ -131,9 +132,9 @@ export function verifyArrival(
  * True where the person came with the invite of the grant, before it expired by the record's own time. The
  * proof itself was verified when the directory took the record in.
  */
-export function arrivedWith(person: DirectoryUser, createdAt: number, grant: RoomGrant): boolean {
+export function arrivedWith(person: DirectoryUser, arrivedAt: number, grant: RoomGrant): boolean {
   const { key } = person.invite;
   const same =
     key.length === grant.inviteKey.length && key.every((byte, i) => byte === grant.inviteKey[i]);
-  return same && (grant.expiresAt === 0 || createdAt <= grant.expiresAt);
+  return same && (grant.expiresAt === 0 || arrivedAt <= grant.expiresAt);
 }

@@ -9,6 +9,7 @@ export {
   type DirectoryDevice,
   type DirectoryHead,
   type DirectoryUser,
+  standingDevices,
 } from "./directory.ts";
 export {
   type Disablement,
@@ -41,10 +42,10 @@ export {
   verifyArrival,
   verifyGrant,
 } from "./grant.ts";
-export { type Invite, makeInvite, parseInvite } from "./invite.ts";
+export { type Invite, type InviteReset, makeInvite, parseInvite } from "./invite.ts";
 export { type InviteKeys, inviteKeys } from "./invite-keys.ts";
 export { type LinkCode, makeLinkCode, parseLinkCode } from "./link-code.ts";
-export { leafHash, type MerkleGrowth, type MerklePeak, MerkleTree, nodeHash } from "./merkle.ts";
+export { leafHash, type MerkleGrowth, type MerkleLevels, MerkleTree, nodeHash } from "./merkle.ts";
 export { parseRecord } from "./parse-record.ts";
 export type {
   Arrival,
@@ -53,10 +54,15 @@ export type {
   DeviceKeys,
   DeviceRevoke,
   IdentityRecord,
+  IdentityReset,
   ParsedRecord,
+  RecoverySet,
+  ResetAllowance,
   UserCreate,
 } from "./record.ts";
+export type { ChangedBy, RecordChange } from "./record-change.ts";
 export { RecordError, type RecordErrorCode } from "./record-error.ts";
+export { openReset, type Reset, type ResetJudge, signReset } from "./reset.ts";
 export {
   foldRoster,
   hasUser,
@@ -75,6 +81,9 @@ export {
   addDeviceRecord,
   type ChainPlace,
   createUserRecord,
+  type IdentityResetInput,
+  identityResetRecord,
+  recoverySetRecord,
   revokeDeviceRecord,
   type UserCreateInput,
 } from "./write-record.ts";

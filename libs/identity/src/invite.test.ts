@@ -1,4 +1,4 @@
-import { parseRoomId, parseUserId } from "@sotto/protocol";
+import { parseDeviceId, parseRoomId, parseUserId } from "@sotto/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { randomBytes } from "../test/person.ts";
@@ -14,6 +14,12 @@ const full: Invite = {
   logKey: randomBytes(32),
   auditorKeys: [randomBytes(32), randomBytes(32)],
   inviter: { user: parseUserId(randomBytes(16)), chainHead: randomBytes(32) },
+  reset: {
+    user: parseUserId(randomBytes(16)),
+    device: parseDeviceId(randomBytes(16)),
+    expires: 1_700_000_000_000,
+    signature: randomBytes(64),
+  },
   rooms: [parseRoomId(randomBytes(16)), parseRoomId(randomBytes(32))],
   secret: randomBytes(32),
   expiresAt: 1_700_000_000_000,
@@ -66,7 +72,7 @@ test("a secret stands in the fragment only, which no browser sends", () => {
 
 test("fields that this version does not know are ignored below 128 and refused from there on", () => {
   const known = fieldsOf(small);
-  const optional = Uint8Array.from([...known, ...field(8, 3), ...field(127, 0), ...field(8, 1)]);
+  const optional = Uint8Array.from([...known, ...field(9, 3), ...field(127, 0), ...field(9, 1)]);
   expect(parseInvite(linkOf(optional))).toMatchObject({ secret: small.secret });
   for (const tag of [128, 255])
     expect(() => parseInvite(linkOf(Uint8Array.from([...known, ...field(tag, 1)])))).toThrow(
@@ -85,6 +91,7 @@ test("a field of another length, twice, or missing, is no invite: nothing is gue
     field(2, 31),
     field(3, 33),
     field(5, 15),
+    field(8, 103),
   ])
     expect(() => parseInvite(linkOf(Uint8Array.from([...known, ...bad]))), String(bad[0])).toThrow(
       InviteError,

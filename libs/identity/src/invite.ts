@@ -1,5 +1,6 @@
 import {
   fromHex,
+  parseDeviceId,
   parseRoomId,
   parseUserId,
   type RoomId,
@@ -7,6 +8,7 @@ import {
   type UserId,
 } from "@sotto/protocol";
 import { fromBase64Url, toBase64Url } from "./base64url.ts";
+import type { ResetAllowance } from "./record.ts";
 import {
   authorityOf,
   decodeFields,
@@ -31,12 +33,19 @@ export interface Invite {
   readonly auditorKeys?: readonly Uint8Array[];
   /** Who invites; absent in the owner's own invite. */
   readonly inviter?: { readonly user: UserId; readonly chainHead: Uint8Array };
+  /** Whose identity may begin anew with it, by the owner's word. */
+  readonly reset?: InviteReset;
   /** Rooms that it grants. */
   readonly rooms: readonly RoomId[];
   /** 32 bytes. */
   readonly secret: Uint8Array;
   /** Wall time, ms; 0 never. */
   readonly expiresAt: number;
+}
+
+/** The owner's word that an identity may begin anew: what `ResetAllowance` holds, and for whom. */
+export interface InviteReset extends ResetAllowance {
+  readonly user: UserId;
 }
 
 /** Both forms of an invite: for the terminal, and for people who click. */
@@ -75,10 +84,11 @@ function fieldsOf(invite: Invite): [number, Uint8Array][] {
     fields.push([Tag.inviter, new Uint8Array([...fromHex(user), ...chainHead])]);
   }
   for (const room of invite.rooms) fields.push([Tag.room, fromHex(room)]);
-  if (invite.expiresAt > 0) {
-    const expires = new Uint8Array(8);
-    new DataView(expires.buffer).setBigUint64(0, BigInt(invite.expiresAt));
-    fields.push([Tag.expires, expires]);
+  if (invite.expiresAt > 0) fields.push([Tag.expires, timeBytes(invite.expiresAt)]);
+  if (invite.reset) {
+    const { user, device, expires, signature } = invite.reset;
+    const ids = fromHex(user + device);
+    fields.push([Tag.reset, new Uint8Array([...ids, ...timeBytes(expires), ...signature])]);
   }
   // Last, so that a link that was cut off anywhere shows it.
   fields.push([Tag.secret, invite.secret]);
@@ -92,11 +102,13 @@ function readFields(fields: Map<number, Uint8Array[]>): Omit<Invite, "host" | "p
   const auditorKeys = all(Tag.auditor).map((key) => sized(key, 32));
   const inviter = one(Tag.inviter);
   const expires = one(Tag.expires);
+  const reset = one(Tag.reset);
   return {
     serverKeySha256: sized(one(Tag.serverKey), 32),
     ...(logKey ? { logKey: sized(logKey, 32) } : {}),
     ...(auditorKeys.length > 0 ? { auditorKeys } : {}),
     ...(inviter ? { inviter: readInviter(sized(inviter, 48)) } : {}),
+    ...(reset ? { reset: readReset(sized(reset, 104)) } : {}),
     rooms: all(Tag.room).map((room) => parseRoomId(room)),
     secret: sized(one(Tag.secret), 32),
     expiresAt: expires ? readTime(sized(expires, 8)) : 0,
@@ -105,6 +117,21 @@ function readFields(fields: Map<number, Uint8Array[]>): Omit<Invite, "host" | "p
 
 function readInviter(value: Uint8Array) {
   return { user: parseUserId(value.subarray(0, 16)), chainHead: value.slice(16) };
+}
+
+function readReset(value: Uint8Array): InviteReset {
+  return {
+    user: parseUserId(value.subarray(0, 16)),
+    device: parseDeviceId(value.subarray(16, 32)),
+    expires: readTime(value.subarray(32, 40)),
+    signature: value.slice(40),
+  };
+}
+
+function timeBytes(time: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(time));
+  return bytes;
 }
 
 function readTime(value: Uint8Array): number {

@@ -82,25 +82,44 @@ test("growth that another leaf overtook is refused, and the tree stays", async (
   expect(toHex(await tree.root())).toBe(roots[4]);
 });
 
-test("a tree grows on from its subtrees, and from nothing that is none", async () => {
+test("a tree grows on from its hashes, and from nothing that are none", async () => {
   const begun = await treeOf(leaves.slice(0, 5));
-  const continued = new MerkleTree(begun.peaks);
+  const continued = new MerkleTree(begun.levels);
   for (const leaf of leaves.slice(5)) await continued.append(leaf);
   expect(toHex(await continued.root())).toBe(roots[8]);
+  expect(begun.size).toBe(5);
   const hash = new Uint8Array(32);
-  for (const peaks of [
-    [{ hash, leaves: 3 }],
-    [{ hash, leaves: 0 }],
-    [{ hash: new Uint8Array(31), leaves: 1 }],
+  for (const levels of [
+    [[]],
+    [[hash, hash]],
     [
-      { hash, leaves: 2 },
-      { hash, leaves: 2 },
+      [hash, hash],
+      [hash, hash],
     ],
-    [
-      { hash, leaves: 1 },
-      { hash, leaves: 2 },
-    ],
+    [[hash, hash], [hash], [hash]],
+    [[new Uint8Array(31)]],
+    [[hash, hash], [undefined]],
+    [[hash, hash, undefined], [hash]],
   ]) {
-    expect(() => new MerkleTree(peaks)).toThrow(RangeError);
+    expect(() => new MerkleTree(levels)).toThrow(RangeError);
   }
+});
+
+test("a tree of which only the largest subtrees are known grows on, and has no earlier root", async () => {
+  const { levels } = await treeOf(leaves.slice(0, 6));
+  const [, pairs, fours] = levels;
+  const unknown = new Array<undefined>(6).fill(undefined);
+  const known = [unknown, [undefined, undefined, pairs?.[2]], [...(fours ?? [])]];
+  const tree = new MerkleTree(known);
+  expect(toHex(await tree.root())).toBe(roots[6]);
+  for (const leaf of leaves.slice(6)) await tree.append(leaf);
+  expect(toHex(await tree.root())).toBe(roots[8]);
+  expect(toHex(await tree.root(6))).toBe(roots[6]);
+  await expect(tree.root(5)).rejects.toThrow(RangeError);
+});
+
+test("the root of every earlier size is at hand", async () => {
+  const tree = await treeOf(leaves);
+  for (const [size, root] of roots.entries()) expect(toHex(await tree.root(size))).toBe(root);
+  for (const size of [9, -1, 0.5]) await expect(tree.root(size)).rejects.toThrow(RangeError);
 });

@@ -16,63 +16,67 @@ export async function nodeHash(left: Uint8Array, right: Uint8Array): Promise<Uin
   return await sha256(input);
 }
 
-/** The root of a perfect subtree. */
-export interface MerklePeak {
-  readonly hash: Uint8Array;
-  /** A power of two. */
-  readonly leaves: number;
-}
-
-/** What a tree becomes with one leaf more. */
+/** What a tree becomes with one leaf more: the new hash of each level that gets one, leaves first. */
 export interface MerkleGrowth {
   /** Size of the tree that it grows from. */
   readonly from: number;
-  readonly peaks: readonly MerklePeak[];
+  readonly hashes: readonly Uint8Array[];
 }
 
-/** A Merkle tree that only grows; it keeps the roots of its perfect subtrees, largest first. */
-export class MerkleTree {
-  #peaks: readonly MerklePeak[];
+/**
+ * Hashes of the perfect subtrees: `levels[k][i]` is over the 2^k leaves from i * 2^k on. A hash that is not
+ * known is `undefined`.
+ */
+export type MerkleLevels = readonly (readonly (Uint8Array | undefined)[])[];
 
-  /** Throws `RangeError` where `peaks`, those of a tree before, are not strictly smaller powers of two. */
-  constructor(peaks: readonly MerklePeak[] = []) {
-    for (const [at, { hash, leaves }] of peaks.entries()) {
-      const before = peaks[at - 1]?.leaves ?? Number.MAX_SAFE_INTEGER;
-      if (hash.length !== 32 || !Number.isInteger(Math.log2(leaves)) || leaves >= before)
-        throw new RangeError("not the subtrees of a Merkle tree");
+/** A Merkle tree that only grows (RFC 9162 section 2.1). It keeps the hash of every perfect subtree. */
+export class MerkleTree {
+  readonly #levels: (Uint8Array | undefined)[][];
+  #size: number;
+
+  /** Throws `RangeError` where `levels`, those of a tree before, do not fit together. */
+  constructor(levels: MerkleLevels = []) {
+    this.#levels = levels.map((level) => [...level]);
+    this.#size = levels[0]?.length ?? 0;
+    const height = this.#size === 0 ? 0 : Math.floor(Math.log2(this.#size)) + 1;
+    if (levels.length !== height) throw new RangeError("not the levels of a Merkle tree");
+    for (const [height, level] of levels.entries()) {
+      const sized = level.every((hash) => hash === undefined || hash.length === 32);
+      if (!sized || level.length !== Math.floor(this.#size / 2 ** height))
+        throw new RangeError("not the levels of a Merkle tree");
     }
-    this.#peaks = peaks;
+    for (const [from, leaves] of peaksOf(this.#size)) this.#subtree(from, leaves);
   }
 
   /** Number of leaves. */
   get size(): number {
-    return this.#peaks.reduce((sum, { leaves }) => sum + leaves, 0);
+    return this.#size;
   }
 
-  /** Roots of the perfect subtrees: all that it takes to grow on. */
-  get peaks(): readonly MerklePeak[] {
-    return this.#peaks;
+  /** All hashes of perfect subtrees: all that it takes to grow on and to prove. */
+  get levels(): MerkleLevels {
+    return this.#levels;
   }
 
   /** What the tree becomes with this leaf; the tree itself stays as it is. */
   async grow(bytes: Uint8Array): Promise<MerkleGrowth> {
-    const from = this.size;
-    const peaks = [...this.#peaks];
-    let hash = await leafHash(bytes);
-    let leaves = 1;
-    for (let last = peaks.at(-1); last?.leaves === leaves; last = peaks.at(-1)) {
-      peaks.pop();
-      hash = await nodeHash(last.hash, hash);
-      leaves *= 2;
+    const from = this.#size;
+    const hashes = [await leafHash(bytes)];
+    for (let leaves = 1; (from + 1) % (2 * leaves) === 0; leaves *= 2) {
+      const right = hashes.at(-1) as Uint8Array;
+      hashes.push(await nodeHash(this.#subtree(from + 1 - 2 * leaves, leaves), right));
     }
-    peaks.push({ hash, leaves });
-    return { from, peaks };
+    return { from, hashes };
   }
 
   /** Becomes what `grow` answered, in one step. Throws `RangeError` where it has grown meanwhile. */
-  take({ from, peaks }: MerkleGrowth): void {
-    if (from !== this.size) throw new RangeError("the tree has grown meanwhile");
-    this.#peaks = peaks;
+  take({ from, hashes }: MerkleGrowth): void {
+    if (from !== this.#size) throw new RangeError("the tree has grown meanwhile");
+    for (const [height, hash] of hashes.entries()) {
+      this.#levels[height] ??= [];
+      this.#levels[height]?.push(hash);
+    }
+    this.#size++;
   }
 
   /** Appends a leaf's bytes; one after another. */
@@ -80,11 +84,34 @@ export class MerkleTree {
     this.take(await this.grow(bytes));
   }
 
-  /** The root over the leaves at the time of the call; of an empty tree, SHA-256 of nothing. */
-  async root(): Promise<Uint8Array> {
+  /**
+   * The root over the first `size` leaves, by default all at the time of the call; of no leaves, SHA-256 of nothing.
+   * Rejects with `RangeError` for a size that the tree has not.
+   */
+  async root(size: number = this.#size): Promise<Uint8Array> {
+    if (!Number.isSafeInteger(size) || size < 0 || size > this.#size)
+      throw new RangeError(`the tree has ${this.#size} leaves, not ${size}`);
+    // Looked up before anything waits.
+    const peaks = peaksOf(size).map(([from, leaves]) => this.#subtree(from, leaves));
     let root: Uint8Array | undefined;
-    for (const { hash } of this.#peaks.toReversed())
-      root = root ? await nodeHash(hash, root) : hash;
+    for (const hash of peaks.toReversed()) root = root ? await nodeHash(hash, root) : hash;
     return root ?? (await sha256(new Uint8Array()));
   }
+
+  #subtree(from: number, leaves: number): Uint8Array {
+    const hash = this.#levels[Math.log2(leaves)]?.[from / leaves];
+    if (!hash) throw new RangeError("the tree does not hold what lies before its beginning");
+    return hash;
+  }
+}
+
+/** The perfect subtrees of a tree, largest first, as (first leaf, leaves). */
+function peaksOf(size: number): [from: number, leaves: number][] {
+  const peaks: [number, number][] = [];
+  for (let from = 0; from < size; ) {
+    const leaves = 2 ** Math.floor(Math.log2(size - from));
+    peaks.push([from, leaves]);
+    from += leaves;
+  }
+  return peaks;
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Json, pathsOf, readJws, replaced, signJws, signTexts } from "../test/jws.ts";
-import { newDevice, TestPerson } from "../test/person.ts";
+import { iat, newDevice, newSigner, TestPerson } from "../test/person.ts";
 import { canonicalJson, type JsonValue } from "./canonical-json.ts";
 import { Directory } from "./directory.ts";
 import { parseRecord } from "./parse-record.ts";
@@ -13,14 +13,18 @@ const malformed = expect.objectContaining({ name: "RecordError", code: "MALFORME
 /** A directory with one person of two devices, and a record of each kind with who signed it. */
 async function oneOfEach() {
   const alice = await TestPerson.named("alice");
-  const phone = await newDevice();
+  const [phone, paper, fresh] = [await newDevice(), await newDevice(), await newDevice()];
+  const invite = await newSigner();
   const records = [
     await alice.create(),
     await alice.add(phone),
     await alice.revoke(alice.first.id, phone),
+    await alice.recovery(paper, phone),
+    await alice.reset(fresh, invite, await alice.allows(alice.user, invite, iat + 1, phone)),
   ];
-  const signers = [alice.first.signer, alice.first.signer, phone.signer];
-  return { alice, phone, records, signers };
+  const { signer } = alice.first;
+  const signers = [signer, signer, phone.signer, phone.signer, fresh.signer];
+  return { alice, phone, paper, fresh, invite, records, signers };
 }
 
 async function directoryOf(records: readonly Uint8Array[]): Promise<Directory> {
@@ -39,8 +43,8 @@ function otherValue(old: JsonValue): JsonValue {
 }
 
 test("what was written is read back, with its exact bytes and who claims to have signed it", async () => {
-  const { alice, phone, records } = await oneOfEach();
-  const [create, add, revoke] = records.map(parseRecord);
+  const { alice, phone, paper, fresh, invite, records } = await oneOfEach();
+  const [create, add, revoke, recovery, reset] = records.map(parseRecord);
   expect(create).toMatchObject({
     signer: alice.first.id,
     record: { typ: "user-create", user: alice.user, seq: 0, prev: "", name: "alice" },
@@ -51,9 +55,23 @@ test("what was written is read back, with its exact bytes and who claims to have
     signer: phone.id,
     record: { typ: "device-revoke", seq: 2, device: alice.first.id },
   });
+  expect(recovery).toMatchObject({
+    signer: phone.id,
+    record: { typ: "recovery-set", seq: 3, device: { id: paper.id } },
+  });
+  expect(reset).toMatchObject({
+    signer: fresh.id,
+    record: {
+      typ: "identity-reset",
+      seq: 4,
+      device: { id: fresh.id },
+      invite: { key: invite.publicKey },
+      allowed: { device: phone.id, expires: iat + 1 },
+    },
+  });
 });
 
-describe.each([0, 1, 2])("record %i of a chain", (at) => {
+describe.each([0, 1, 2, 3, 4])("record %i of a chain", (at) => {
   test("does not survive the change of any field, with the old signature", async () => {
     const { records, signers } = await oneOfEach();
     const record = records[at] as Uint8Array;
@@ -225,10 +243,12 @@ test("whatever the bytes are, the answer is a record or a RecordError", () => {
 
 test("a record in which any one byte is flipped is refused", async () => {
   const { records } = await oneOfEach();
-  const directories = await Promise.all([0, 1, 2].map((at) => directoryOf(records.slice(0, at))));
+  const directories = await Promise.all(
+    [0, 1, 2, 3, 4].map((at) => directoryOf(records.slice(0, at))),
+  );
   await fc.assert(
     fc.asyncProperty(
-      fc.nat({ max: 2 }),
+      fc.nat({ max: 4 }),
       fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
       fc.integer({ min: 1, max: 255 }),
       async (at, place, flip) => {
@@ -238,6 +258,6 @@ test("a record in which any one byte is flipped is refused", async () => {
         await expect(directories[at]?.check(bytes)).rejects.toThrow(RecordError);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 500 },
   );
 });

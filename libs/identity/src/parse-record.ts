@@ -1,7 +1,13 @@
 import { foldName, limits, parseDeviceId, parseUserId } from "@sotto/protocol";
 import { fromBase64Url } from "./base64url.ts";
 import { canonicalJson, type JsonValue } from "./canonical-json.ts";
-import type { DeviceDescription, IdentityRecord, ParsedRecord } from "./record.ts";
+import type {
+  Arrival,
+  DeviceDescription,
+  IdentityRecord,
+  ParsedRecord,
+  ResetAllowance,
+} from "./record.ts";
 import { RecordError } from "./record-error.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -58,33 +64,54 @@ function readPayload(payload: Fields): IdentityRecord {
   switch (payload["typ"]) {
     case "user-create": {
       expectKeys(payload, [...common, "name", "invite"]);
-      const invite = object(payload, "invite");
-      expectKeys(invite, ["key", "proof"]);
       const name = foldName(text(payload, "name"));
       if (name !== payload["name"]) throw new RangeError("its name is not folded");
-      const arrival = { key: binary(invite, "key", 32), proof: binary(invite, "proof", 64) };
       return {
         ...base,
         typ: "user-create",
         name,
         device: device(object(payload, "device")),
-        invite: arrival,
+        invite: arrival(object(payload, "invite")),
       };
     }
     case "device-add":
+    case "recovery-set":
       expectKeys(payload, [...common, "counter"]);
       return {
         ...base,
-        typ: "device-add",
+        typ: payload["typ"],
         device: device(object(payload, "device")),
         counter: binary(payload, "counter", 64),
       };
     case "device-revoke":
       expectKeys(payload, common);
       return { ...base, typ: "device-revoke", device: parseDeviceId(text(payload, "device")) };
+    case "identity-reset":
+      expectKeys(payload, [...common, "invite", "allowed"]);
+      return {
+        ...base,
+        typ: "identity-reset",
+        device: device(object(payload, "device")),
+        invite: arrival(object(payload, "invite")),
+        allowed: allowance(object(payload, "allowed")),
+      };
     default:
       throw new RangeError("its type is not known");
   }
+}
+
+function arrival(fields: Fields): Arrival {
+  expectKeys(fields, ["key", "proof"]);
+  return { key: binary(fields, "key", 32), proof: binary(fields, "proof", 64) };
+}
+
+function allowance(fields: Fields): ResetAllowance {
+  expectKeys(fields, ["device", "expires", "signature"]);
+  return {
+    device: parseDeviceId(text(fields, "device")),
+    expires: count(fields, "expires"),
+    signature: binary(fields, "signature", 64),
+  };
 }
 
 function device(fields: Fields): DeviceDescription {

@@ -54,7 +54,33 @@ export interface DeviceRevoke extends RecordBase {
   readonly device: DeviceId;
 }
 
-export type IdentityRecord = UserCreate | DeviceAdd | DeviceRevoke;
+/** A key that lies on paper joins the chain: it logs in and signs records, and is in no room. */
+export interface RecoverySet extends RecordBase {
+  readonly typ: "recovery-set";
+  readonly device: DeviceDescription;
+  /** The recovery key's signature over `deviceCounterInput`. */
+  readonly counter: Uint8Array;
+}
+
+/** The owner's word that a user's identity may begin anew. */
+export interface ResetAllowance {
+  /** The owner's device that signed. */
+  readonly device: DeviceId;
+  /** Wall time until which it is good, ms; 0 always. */
+  readonly expires: number;
+  /** Over `resetInput`. */
+  readonly signature: Uint8Array;
+}
+
+/** Devices and recovery keys are lost: the identity begins anew with this first device. */
+export interface IdentityReset extends RecordBase {
+  readonly typ: "identity-reset";
+  readonly device: DeviceDescription;
+  readonly invite: Arrival;
+  readonly allowed: ResetAllowance;
+}
+
+export type IdentityRecord = UserCreate | DeviceAdd | DeviceRevoke | RecoverySet | IdentityReset;
 
 /** A record as it came: what it says, who claims to have signed it, and its exact bytes. */
 export interface ParsedRecord {

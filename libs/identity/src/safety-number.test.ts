@@ -3,16 +3,16 @@ import { parseUserId } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { safetyNumber } from "./safety-number.ts";
 
-const alice = { user: parseUserId("01".repeat(16)), chainStart: "aa".repeat(32) };
-const bob = { user: parseUserId("02".repeat(16)), chainStart: "bb".repeat(32) };
+const alice = { user: parseUserId("01".repeat(16)), identityStart: "aa".repeat(32) };
+const bob = { user: parseUserId("02".repeat(16)), identityStart: "bb".repeat(32) };
 const origin = new Uint8Array(32).fill(9);
 
 /** The definition, over Node's own SHA-512. */
-function digitsOf({ user, chainStart }: typeof alice): string {
+function digitsOf({ user, identityStart }: typeof alice): string {
   const identity = Buffer.concat([
     Buffer.from("sotto-safety-v1\0"),
     Buffer.from(user, "hex"),
-    Buffer.from(chainStart, "hex"),
+    Buffer.from(identityStart, "hex"),
     origin,
   ]);
   let hash: Buffer = identity;
@@ -35,7 +35,7 @@ test("both people read the same 60 digits, 30 for each of them", async () => {
 test("another chain, another person or another server changes the number", async () => {
   const number = await safetyNumber(alice, bob, origin);
   const others = [
-    safetyNumber({ ...alice, chainStart: "ab".repeat(32) }, bob, origin),
+    safetyNumber({ ...alice, identityStart: "ab".repeat(32) }, bob, origin),
     safetyNumber(alice, { ...bob, user: parseUserId("03".repeat(16)) }, origin),
     safetyNumber(alice, bob, new Uint8Array(32)),
   ];

@@ -5,8 +5,8 @@ const iterations = 1024;
 /** What a safety number is made of, for one of the two people. */
 export interface SafetySide {
   readonly user: UserId;
-  /** SHA-256 of the first record of the chain, hex. */
-  readonly chainStart: string;
+  /** SHA-256 of the record with which the identity began, hex: `DirectoryUser.identityStart`. */
+  readonly identityStart: string;
 }
 
 /**
@@ -22,9 +22,14 @@ export async function safetyNumber(
   return (await digits(first, origin)) + (await digits(second, origin));
 }
 
-async function digits({ user, chainStart }: SafetySide, origin: Uint8Array): Promise<string> {
+async function digits({ user, identityStart }: SafetySide, origin: Uint8Array): Promise<string> {
   const prefix = new TextEncoder().encode("sotto-safety-v1\0");
-  const identity = new Uint8Array([...prefix, ...fromHex(user), ...fromHex(chainStart), ...origin]);
+  const identity = new Uint8Array([
+    ...prefix,
+    ...fromHex(user),
+    ...fromHex(identityStart),
+    ...origin,
+  ]);
   let hash: Uint8Array<ArrayBuffer> = identity;
   for (let i = 0; i < iterations; i++) {
     const input = new Uint8Array(hash.length + identity.length);

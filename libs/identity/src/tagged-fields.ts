@@ -7,6 +7,7 @@ export const Tag = {
   room: 5,
   secret: 6,
   expires: 7,
+  reset: 8,
 } as const;
 
 const version = 1;

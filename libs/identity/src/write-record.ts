@@ -4,7 +4,7 @@ import { canonicalJson, type JsonValue } from "./canonical-json.ts";
 import { sha256 } from "./digest.ts";
 import type { Signer } from "./ed25519.ts";
 import { recordType } from "./parse-record.ts";
-import type { Arrival, DeviceDescription } from "./record.ts";
+import type { Arrival, DeviceDescription, ResetAllowance } from "./record.ts";
 
 const encoder = new TextEncoder();
 
@@ -30,7 +30,7 @@ export async function createUserRecord(input: UserCreateInput): Promise<Uint8Arr
     iat: input.at,
     name: input.name,
     device: deviceJson(input.device),
-    invite: { key: toBase64Url(input.invite.key), proof: toBase64Url(input.invite.proof) },
+    invite: arrivalJson(input.invite),
   };
   return await signRecord(payload, input.device.id, input.signer);
 }
@@ -50,11 +50,56 @@ export async function addDeviceRecord(
   newDevice: Signer,
   by: { readonly device: DeviceId; readonly signer: Signer },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const payload = { ...placeJson(place), typ: "device-add", device: deviceJson(device) };
-  const accepted = await newDevice.sign(
+  return await counterSigned("device-add", place, device, newDevice, by);
+}
+
+/** The record that sets a recovery key; the key signs that it belongs to the chain. */
+export async function recoverySetRecord(
+  place: ChainPlace,
+  recovery: DeviceDescription,
+  recoveryKey: Signer,
+  by: { readonly device: DeviceId; readonly signer: Signer },
+): Promise<Uint8Array<ArrayBuffer>> {
+  return await counterSigned("recovery-set", place, recovery, recoveryKey, by);
+}
+
+async function counterSigned(
+  typ: "device-add" | "recovery-set",
+  place: ChainPlace,
+  device: DeviceDescription,
+  newcomer: Signer,
+  by: { readonly device: DeviceId; readonly signer: Signer },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const payload = { ...placeJson(place), typ, device: deviceJson(device) };
+  const accepted = await newcomer.sign(
     deviceCounterInput(await sha256(encoder.encode(canonicalJson(payload)))),
   );
   return await signRecord({ ...payload, counter: toBase64Url(accepted) }, by.device, by.signer);
+}
+
+export interface IdentityResetInput {
+  readonly place: ChainPlace;
+  /** The new first device. */
+  readonly device: DeviceDescription;
+  /** Its signing key. */
+  readonly signer: Signer;
+  readonly invite: Arrival;
+  readonly allowed: ResetAllowance;
+}
+
+/** The record with which an identity begins anew: everything before it in the chain is revoked. */
+export async function identityResetRecord(
+  input: IdentityResetInput,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { device, expires, signature } = input.allowed;
+  const payload = {
+    ...placeJson(input.place),
+    typ: "identity-reset",
+    device: deviceJson(input.device),
+    invite: arrivalJson(input.invite),
+    allowed: { device, expires, signature: toBase64Url(signature) },
+  };
+  return await signRecord(payload, input.device.id, input.signer);
 }
 
 /** The record that revokes a device. */
@@ -68,6 +113,10 @@ export async function revokeDeviceRecord(
     by.device,
     by.signer,
   );
+}
+
+function arrivalJson({ key, proof }: Arrival) {
+  return { key: toBase64Url(key), proof: toBase64Url(proof) };
 }
 
 function placeJson({ user, seq, prev, at }: ChainPlace) {

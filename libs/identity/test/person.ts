@@ -5,10 +5,14 @@ import {
   createUserRecord,
   type DeviceDescription,
   generateEd25519,
+  identityResetRecord,
+  type ResetAllowance,
+  recoverySetRecord,
   revokeDeviceRecord,
   type Signer,
   sha256Hex,
   signerFromSeed,
+  signReset,
 } from "../src/index.ts";
 
 export const iat = 1_700_000_000_000;
@@ -84,6 +88,40 @@ export class TestPerson {
 
   async revoke(device: DeviceId, by: TestDevice = this.first): Promise<Uint8Array<ArrayBuffer>> {
     return await this.#next(await revokeDeviceRecord(this.place(), device, signs(by)));
+  }
+
+  async recovery(key: TestDevice, by: TestDevice = this.first): Promise<Uint8Array<ArrayBuffer>> {
+    const record = recoverySetRecord(this.place(), key.description, key.signer, signs(by));
+    return await this.#next(await record);
+  }
+
+  /** Begins anew with `device`, as `allowed` for `invite`. */
+  async reset(
+    device: TestDevice,
+    invite: Signer,
+    allowed: ResetAllowance,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const { sign, mls } = device.description;
+    const proof = await arrivalProof(invite, { user: this.user, device: device.id, sign, mls });
+    const record = await identityResetRecord({
+      place: this.place(),
+      device: device.description,
+      signer: device.signer,
+      invite: { key: invite.publicKey, proof },
+      allowed,
+    });
+    return await this.#next(record);
+  }
+
+  /** This person's word that `user` may begin anew with `invite`. */
+  async allows(user: UserId, invite: Signer, expires = 0, by: TestDevice = this.first) {
+    return await signReset({ user, inviteKey: invite.publicKey }, expires, signs(by));
+  }
+
+  /** Forgets the last record: it was refused. */
+  back(place: ReturnType<TestPerson["place"]>): void {
+    this.#seq = place.seq;
+    this.#prev = place.prev;
   }
 
   /** Where the next record stands. */

@@ -22,6 +22,19 @@ export function announceDirectory(
   bus.publish(subjects.hintDirectory, toBinary(DirectoryHintSchema, hint));
 }
 
+/**
+ * Tells that the record at `index` stands, and drops the KeyPackages of every device that it revoked. Also where
+ * it stood already: what follows from it may not have been done.
+ */
+export async function announceRecord(server: Keyserver, index: number): Promise<void> {
+  const revoked = server.state.directory
+    .revokedSince(index)
+    .filter(({ revokedAt }) => revokedAt === index)
+    .map(({ id }) => id);
+  announceDirectory(server, revoked);
+  for (const device of revoked) await server.lastResorts.drop(device);
+}
+
 /** Remembers a roster change for edges that ask, and tells it at once. */
 export function announceRoster({ bus, changes }: Keyserver, change: RosterChanged): void {
   changes.add(change);

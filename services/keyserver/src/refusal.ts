@@ -9,6 +9,7 @@ const codeOfRecord: Readonly<Record<RecordError["code"], ErrorCode>> = {
   CHAIN: ErrorCode.CHAIN_CONFLICT,
   NAME_TAKEN: ErrorCode.NAME_TAKEN,
   REVOKED: ErrorCode.DEVICE_REVOKED,
+  TOO_MANY: ErrorCode.TOO_MANY_DEVICES,
 };
 
 /** What a client is told of a record that breaks the rules; what is no `RecordError` stays as it is. */

@@ -57,7 +57,7 @@ async function readEnvelope(
   }
   const { envelope } = await openEnvelope(data, async (committer, directorySize) => {
     await directory.sync(connection, directorySize);
-    const device = directory.directory.deviceAsOf(committer.device, directorySize);
+    const device = directory.directory.leafAsOf(committer.device, directorySize);
     const may = device?.user === committer.user && device.revokedAt === undefined;
     return may ? device.keys.sign : undefined;
   });

@@ -15,7 +15,7 @@ export function judgeAt(
 ): (leaf: LeafIdentity, key: Uint8Array) => boolean {
   return (leaf, key) => {
     if (!checks.leafJudged) return true;
-    const device = directory.directory.deviceAsOf(leaf.device as DeviceId, size);
+    const device = directory.directory.leafAsOf(leaf.device as DeviceId, size);
     return (
       device !== undefined &&
       device.user === leaf.user &&

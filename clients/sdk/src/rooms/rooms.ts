@@ -1,4 +1,4 @@
-import { directRoomId } from "@sotto/identity";
+import { directRoomId, standingDevices } from "@sotto/identity";
 import {
   checkTitle,
   EnvelopeKind,
@@ -121,9 +121,10 @@ export class Rooms {
     const isIn = () => room.replica.group?.members().some(({ user }) => user === peer) === true;
     if (isIn()) return room;
     const connection = await this.#context.online(stepTimeoutMs);
-    const wanted = (directory.directory.user(peer)?.devices ?? [])
-      .filter(({ revokedAt }) => revokedAt === undefined)
-      .map(({ id }) => ({ user: peer, device: id }));
+    const wanted = standingDevices(directory.directory.user(peer)).map(({ id }) => ({
+      user: peer,
+      device: id,
+    }));
     await room.committer.commit((group) => addDevices(room.replica, connection, group, wanted));
     if (isIn()) return room;
     throw new SottoClientError(

@@ -1,6 +1,6 @@
-import { arrivedWith, openGrant } from "@sotto/identity";
+import { arrivedWith, openGrant, standingDevices } from "@sotto/identity";
 import type { Group } from "@sotto/mls";
-import { type DeviceId, fromHex, toHex, type UserId } from "@sotto/protocol";
+import { fromHex, toHex, type UserId } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { mayPass } from "../errors.ts";
 import { addDevices, removeDevices } from "./changes.ts";
@@ -126,10 +126,8 @@ export class Upkeep {
     const devices: LeafName[] = [];
     for (const user of users) {
       if (context.disabled.has(user)) continue;
-      for (const device of directory.user(user)?.devices ?? []) {
-        if (device.revokedAt === undefined && !present.has(device.id))
-          devices.push({ user, device: device.id as DeviceId });
-      }
+      for (const { id } of standingDevices(directory.user(user)))
+        if (!present.has(id)) devices.push({ user, device: id });
     }
     return { devices, own: arrived.own };
   }
@@ -160,7 +158,7 @@ export class Upkeep {
       const grant = await openGrant(bytes, directory);
       if (!grant?.rooms.includes(replica.room) || !present.has(grant.inviter.user)) continue;
       for (const user of candidates) {
-        if (former.has(user.id) || !arrivedWith(user, user.createdAt, grant)) continue;
+        if (former.has(user.id) || !arrivedWith(user, user.arrivedAt, grant)) continue;
         users.push(user.id);
         own ||= grant.inviter.device === context.profile.device;
       }

@@ -416,3 +416,15 @@ describe("what goes wrong underneath", () => {
     expect(await roomsOf(restarted, bob.user)).toEqual([]);
   });
 });
+
+test("a recovery key is never in a room, and commits nothing", async () => {
+  const { server, alice } = await ownedWorld();
+  const paper = await newDevice();
+  const record = await alice.recovery(paper);
+  await server.ask(alice, { case: "submitRecord", value: { record } }, "recordStored");
+  const room = await ServedRoom.begun(server, alice);
+  const adds = { kind: EnvelopeKind.ADD, by: alice, added: [leaf(alice, paper)] };
+  await expect(room.commit(server, adds)).rejects.toMatchObject(
+    refusedWith(ErrorCode.UNKNOWN_DEVICE),
+  );
+});

@@ -64,7 +64,7 @@ async function readEnvelope(
     if (directorySize > directory.size)
       throw new SottoError(ErrorCode.BAD_ENVELOPE, "its directory size is not reached");
     // Members look the committer up in the directory of that size, and would be stuck at the record.
-    const device = directory.deviceAsOf(committer.device, directorySize);
+    const device = directory.leafAsOf(committer.device, directorySize);
     if (!device)
       throw new SottoError(ErrorCode.BAD_ENVELOPE, "its directory does not hold its committer");
     return device.keys.sign;
@@ -73,7 +73,7 @@ async function readEnvelope(
     throw new SottoError(ErrorCode.BAD_ENVELOPE, "the envelope is for another room");
   const size = Number(envelope.directorySize);
   for (const { user, device } of leaves(envelope.added)) {
-    if (directory.deviceAsOf(device, size)?.user !== user)
+    if (directory.leafAsOf(device, size)?.user !== user)
       throw new SottoError(
         ErrorCode.UNKNOWN_DEVICE,
         "it adds a device that the directory does not hold",

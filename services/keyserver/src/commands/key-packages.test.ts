@@ -119,3 +119,19 @@ test("packages of nobody, or of too many at once, cannot be claimed", async () =
   const thrice = Array.from({ length: 3 }, () => fromHex(alice.user));
   await expect(ask(thrice, [])).rejects.toMatchObject(refusedWith(ErrorCode.TOO_LARGE));
 });
+
+test("a recovery key publishes none, and none is claimed for it", async () => {
+  const { server, alice } = await ownedWorld();
+  const paper = await newDevice();
+  const record = await alice.recovery(paper);
+  await server.ask(alice, { case: "submitRecord", value: { record } }, "recordStored");
+  const asPaper = { user: alice.user, first: paper };
+  await expect(server.ask(asPaper, publish(packages(1)), "keyPackageCount")).rejects.toMatchObject(
+    refusedWith(ErrorCode.FORBIDDEN),
+  );
+  expect((await claim(server, alice, alice)).without).toEqual([fromHex(alice.first.id)]);
+  const value = { users: [], devices: [fromHex(paper.id)] };
+  await expect(
+    server.ask(alice, { case: "claimKeyPackages", value }, "keyPackageList"),
+  ).rejects.toMatchObject(refusedWith(ErrorCode.UNKNOWN_DEVICE));
+});

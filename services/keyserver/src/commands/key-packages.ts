@@ -1,4 +1,4 @@
-import type { DirectoryDevice } from "@sotto/identity";
+import { type DirectoryDevice, standingDevices } from "@sotto/identity";
 import {
   type DeviceId,
   ErrorCode,
@@ -16,6 +16,8 @@ export async function publishKeyPackages(
   request: RequestValue<"publishKeyPackages">,
   caller: Principal,
 ): Promise<Answer> {
+  if (server.state.directory.device(caller.device)?.kind === "recovery")
+    throw new SottoError(ErrorCode.FORBIDDEN, "a recovery key is in no room");
   const { oneTime, lastResort } = request;
   if (oneTime.length > limits.keyPackagesPublishMax) {
     throw new SottoError(
@@ -89,11 +91,12 @@ async function wanted(
   for (const bytes of request.users) {
     const user = directory.user(parseUserId(bytes));
     if (!user) throw new SottoError(ErrorCode.UNKNOWN_USER, "no such user");
-    for (const device of user.devices) found.set(device.id, device);
+    for (const device of standingDevices(user)) found.set(device.id, device);
   }
   for (const id of request.devices) {
     const device = directory.device(parseDeviceId(id));
-    if (!device) throw new SottoError(ErrorCode.UNKNOWN_DEVICE, "no such device");
+    // A recovery key is in no room.
+    if (device?.kind !== "device") throw new SottoError(ErrorCode.UNKNOWN_DEVICE, "no such device");
     found.set(device.id, device);
   }
   const disabled = await server.disabled.all();

@@ -2,7 +2,7 @@ import { inviteKeys, sha256Hex } from "@sotto/identity";
 import { ErrorCode } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { readJws, replaced, signJws } from "../../../../libs/identity/test/jws.ts";
-import { iat, randomBytes, TestPerson } from "../../../../libs/identity/test/person.ts";
+import { iat, newDevice, randomBytes, TestPerson } from "../../../../libs/identity/test/person.ts";
 import { keyserverWorld, ownedWorld, refusedWith } from "../../test/keyserver-world.ts";
 
 const register = (serverToken: Uint8Array, record: Uint8Array) => ({
@@ -177,4 +177,27 @@ test("replicas that share a store write one order, each by the newest state", as
   expect(pages[0]?.records).toHaveLength(7);
   expect(pages[0]?.records).toEqual(pages[1]?.records);
   await expect(world.arrive(other, "guest-1", invite)).rejects.toThrow();
+});
+
+test("an identity begins anew by Register, and the devices before it are out at once", async () => {
+  const { world, server, alice } = await ownedWorld();
+  const bob = await world.join(server, alice, "bob");
+  const { serverToken, inviteKey } = await world.invite(server, alice);
+  const fresh = await newDevice();
+  const value = { oneTime: [new Uint8Array([1])], lastResort: new Uint8Array([2]) };
+  await server.ask(bob, { case: "publishKeyPackages", value }, "keyPackageCount");
+  const record = await bob.reset(fresh, inviteKey, await alice.allows(bob.user, inviteKey));
+  await server.ask(undefined, register(serverToken, record), "registered");
+  const rooms = { case: "listRooms" as const, value: {} };
+  await expect(server.ask(bob, rooms, "roomList")).rejects.toMatchObject(
+    refusedWith(ErrorCode.DEVICE_REVOKED),
+  );
+  await server.ask({ user: bob.user, first: fresh }, rooms, "roomList");
+  expect(await world.store.claimKeyPackage(bob.first.id)).toBeUndefined();
+  const again = await server.ask(undefined, register(serverToken, record), "registered");
+  expect(again.index).toBe(2n);
+  const submitted = { case: "submitRecord" as const, value: { record } };
+  await expect(
+    server.ask({ user: bob.user, first: fresh }, submitted, "recordStored"),
+  ).rejects.toMatchObject(refusedWith(ErrorCode.BAD_RECORD));
 });

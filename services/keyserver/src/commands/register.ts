@@ -1,14 +1,14 @@
 import type { StoredInvite } from "@sotto/directory";
 import { sha256Hex } from "@sotto/identity";
 import { ErrorCode, SottoError, type UserId } from "@sotto/protocol";
-import { announceDirectory } from "../announce.ts";
+import { announceRecord } from "../announce.ts";
 import { type AppendedRecord, refused } from "../directory-state.ts";
 import { forgetOwnerInvites, makesOwner } from "../owner-invite.ts";
 import { parseSubmitted } from "../parse-submitted.ts";
 import type { Answer, Keyserver, RequestValue } from "./command.ts";
 
 /**
- * Makes an account: one use of an invite for one user-create record, in one step. The invite is looked at
+ * Begins an identity: one use of an invite for one user-create or identity-reset record, in one step. The invite is looked at
  * first, so that without one nobody makes the server verify signatures or learns which names are taken.
  */
 export async function register(
@@ -16,13 +16,14 @@ export async function register(
   request: RequestValue<"register">,
 ): Promise<Answer> {
   const { record } = parseSubmitted(request.record);
-  if (record.typ !== "user-create")
-    throw new SottoError(ErrorCode.BAD_RECORD, "an account begins with user-create");
+  if (record.typ !== "user-create" && record.typ !== "identity-reset")
+    throw new SottoError(
+      ErrorCode.BAD_RECORD,
+      "an identity begins with user-create or identity-reset",
+    );
   const { index, fresh } = await append(server, request);
-  if (fresh) {
-    server.events.recordAccepted(index);
-    announceDirectory(server);
-  }
+  if (fresh) server.events.recordAccepted(index);
+  await announceRecord(server, index);
   if (index === 0) await forgetOwnerInvites(server.store);
   return { case: "registered", value: { index: BigInt(index) } };
 }

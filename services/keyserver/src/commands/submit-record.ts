@@ -1,5 +1,5 @@
 import { ErrorCode, SottoError } from "@sotto/protocol";
-import { announceDirectory } from "../announce.ts";
+import { announceRecord } from "../announce.ts";
 import { parseSubmitted } from "../parse-submitted.ts";
 import {
   type Answer,
@@ -17,16 +17,13 @@ export async function submitRecord(
 ): Promise<Answer> {
   spend(server.budgets.records, caller);
   const { record } = parseSubmitted(request.record);
-  if (record.typ === "user-create")
-    throw new SottoError(ErrorCode.BAD_RECORD, "an account is made by Register");
+  if (record.typ === "user-create" || record.typ === "identity-reset")
+    throw new SottoError(ErrorCode.BAD_RECORD, "an identity begins by Register");
   if (record.user !== caller.user)
     throw new SottoError(ErrorCode.FORBIDDEN, "that is somebody else's chain");
   const { index, fresh } = await server.state.append(request.record, { now: server.clock.now() });
   if (fresh) server.events.recordAccepted(index);
   // Also where the record stood already: what follows from it may not have been done.
-  if (record.typ === "device-revoke") {
-    announceDirectory(server, [record.device]);
-    await server.lastResorts.drop(record.device);
-  } else announceDirectory(server);
+  await announceRecord(server, index);
   return { case: "recordStored", value: { index: BigInt(index) } };
 }

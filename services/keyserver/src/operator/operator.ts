@@ -1,5 +1,5 @@
 import type { DirectoryStore } from "@sotto/directory";
-import { decodeGrant, inviteKeys, sha256Hex } from "@sotto/identity";
+import { decodeGrant, inviteKeys, sha256Hex, standingDevices } from "@sotto/identity";
 import { foldName, type RoomId, type UserId } from "@sotto/protocol";
 import { announceDisabled, announceGrants } from "../announce.ts";
 import type { Keyserver } from "../commands/command.ts";
@@ -65,7 +65,7 @@ export class Operator {
           owner: user.id === state.directory.owner,
           ...(since === undefined ? {} : { disabledSince: since }),
           createdAt: user.createdAt,
-          devices: user.devices.filter(({ revokedAt }) => revokedAt === undefined).length,
+          devices: standingDevices(user).length,
           rooms: (await store.roomsOf(user.id)).length,
         };
       }),
