@@ -1,27 +1,32 @@
 import { defineConfig } from "vitest/config";
 
-// A run of containers is a run of its own: npm run test:compose.
+// Runs of their own: npm run test:compose, npm run test:trust.
 const composed = "tests/compose/**/*.test.ts";
-const onContainers = process.env["SOTTO_TEST_SUITE"] === "compose";
+const attacks = ["tests/trust/**/*.test.ts", "libs/mls/test/vectors/**/*.test.ts"];
+const suite = process.env["SOTTO_TEST_SUITE"];
+const onContainers = suite === "compose";
+const include = onContainers
+  ? [composed]
+  : suite === "trust"
+    ? attacks
+    : [
+        "libs/**/*.test.ts",
+        "services/**/*.test.ts",
+        "clients/**/*.test.ts",
+        "infra/**/*.test.ts",
+        "bench/**/*.test.ts",
+        "tests/**/*.test.ts",
+      ];
 
 export default defineConfig({
   test: {
-    include: onContainers
-      ? [composed]
-      : [
-          "libs/**/*.test.ts",
-          "services/**/*.test.ts",
-          "clients/**/*.test.ts",
-          "infra/**/*.test.ts",
-          "bench/**/*.test.ts",
-          "tests/**/*.test.ts",
-        ],
-    exclude: onContainers ? [] : ["**/node_modules/**", composed],
+    include,
+    exclude: suite === undefined ? ["**/node_modules/**", composed, ...attacks] : [],
     pool: "forks",
     // Two cores are the smallest machine that this must pass on; stacks share them with nobody.
     maxWorkers: onContainers ? 1 : 2,
     fileParallelism: !onContainers,
-    testTimeout: onContainers ? 120_000 : 30_000,
+    testTimeout: onContainers ? 120_000 : suite === "trust" ? 60_000 : 30_000,
     hookTimeout: onContainers ? 300_000 : 120_000,
   },
 });

@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { silentLogger } from "@sotto/chassis";
 import type { ClientOptions, ProfileStore, Transport } from "@sotto/sdk";
 import { tlsTransport } from "@sotto/sdk/node";
-import { type EmbeddedServer, startServer } from "../../infra/embedded/src/compose.ts";
+import {
+  type EmbeddedServer,
+  type Overrides,
+  startServer,
+} from "../../infra/embedded/src/compose.ts";
 import { Company, type Joined, type Suite } from "./company.ts";
 
 export { entries, type Joined, texts, until } from "./company.ts";
@@ -17,17 +21,21 @@ export class World implements AsyncDisposable {
   #server: EmbeddedServer | undefined;
   #port = 0;
   #ownerInvite = "";
+  readonly #overrides: Overrides;
 
-  private constructor(folder: string, transport: Transport, suite: Suite) {
+  private constructor(folder: string, transport: Transport, suite: Suite, overrides: Overrides) {
     this.folder = folder;
+    this.#overrides = overrides;
     this.#company = new Company({ ownerInvite: () => this.#ownerInvite, transport, suite });
   }
 
   static async start(
     transport: Transport = tlsTransport,
     suite: Suite = "classical",
+    overrides: Overrides = {},
   ): Promise<World> {
-    const world = new World(await mkdtemp(join(tmpdir(), "sotto-world-")), transport, suite);
+    const folder = await mkdtemp(join(tmpdir(), "sotto-world-"));
+    const world = new World(folder, transport, suite, overrides);
     await world.startServer();
     return world;
   }
@@ -67,7 +75,7 @@ export class World implements AsyncDisposable {
       limits: {},
     };
     const logger = silentLogger;
-    this.#server = await startServer(options, logger, this.#owned);
+    this.#server = await startServer(options, logger, this.#owned, this.#overrides);
     this.#port = this.#server.announced.listening.port;
     this.#ownerInvite = this.#server.announced.ownerInvite?.invite ?? this.#ownerInvite;
   }

@@ -12,7 +12,7 @@ import {
   startAdmin,
 } from "@sotto/chassis";
 import { systemClock } from "@sotto/clock";
-import { DirectoryStoreError } from "@sotto/directory";
+import { type DirectoryStore, DirectoryStoreError } from "@sotto/directory";
 import { openSqliteDirectory } from "@sotto/directory/sqlite";
 import { makeInvite, RecordError, type Signer, sha256 } from "@sotto/identity";
 import {
@@ -21,7 +21,7 @@ import {
   serveOperator,
   startKeyserver,
 } from "@sotto/keyserver";
-import { LogError } from "@sotto/log";
+import { type Log, LogError } from "@sotto/log";
 import { openSegmentLog } from "@sotto/log/segment";
 import { startMedia } from "@sotto/media";
 import type { MediaLink } from "@sotto/media-link";
@@ -38,10 +38,12 @@ export interface EmbeddedServer extends RunningService {
   readonly announced: Announced;
 }
 
-/** What a test may put around the ports between services. */
+/** What a test may put around the ports of the services. */
 export interface Overrides {
   bus?(bus: Bus): Bus;
   mediaLink?(link: MediaLink): MediaLink;
+  log?(log: Log): Log;
+  directory?(store: DirectoryStore): DirectoryStore;
 }
 
 /**
@@ -83,8 +85,10 @@ async function compose(
   const onError = (error: unknown) => logger.error("a handler failed", { err: errorOf(error) });
   const ownBus = owned.use(createInProcessBus({ onError }));
   const bus = overrides.bus?.(ownBus) ?? ownBus;
-  const log = owned.use(await openSegmentLog({ folder: await data.part("log"), clock }));
-  const store = owned.use(await openSqliteDirectory({ folder: await data.part("directory") }));
+  const ownLog = owned.use(await openSegmentLog({ folder: await data.part("log"), clock }));
+  const log = overrides.log?.(ownLog) ?? ownLog;
+  const ownStore = owned.use(await openSqliteDirectory({ folder: await data.part("directory") }));
+  const store = overrides.directory?.(ownStore) ?? ownStore;
   const blobs = owned.use(await openFileSystemBlobs({ folder: await data.part("media") }));
   const { link, serve } = createInProcessMediaLink();
   const keyserver = owned.use(

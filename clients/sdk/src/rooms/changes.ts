@@ -28,6 +28,7 @@ export async function addDevices(
   const { mls, directory, checks } = room.context;
   const judge = judgeAt(room.context, directory.size);
   const usable: { leaf: LeafName; keyPackage: Uint8Array }[] = [];
+  let strange = 0;
   for (const { keyPackage } of claimed.packages) {
     const read = await mls.readKeyPackage(keyPackage);
     const leaf =
@@ -40,9 +41,14 @@ export async function addDevices(
       judge(read.identity, read.signaturePublicKey) &&
       now >= read.notBefore &&
       now <= read.notAfter;
-    if (!leaf || (checks.keyPackage && !good)) continue;
-    usable.push({ leaf, keyPackage });
+    if (!leaf || (checks.keyPackage && !good)) strange++;
+    else usable.push({ leaf, keyPackage });
   }
+  if (strange > 0)
+    room.context.notice(
+      room.room,
+      "the server handed out keys that are not those of the device that they were asked for, or are out of their time; they were not used",
+    );
   if (usable.length === 0) return undefined;
   return {
     kind: EnvelopeKind.ADD,

@@ -1,0 +1,69 @@
+// Runs the attack tests, all or by name: npm run test:trust -- forked-log stale-head
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { runVitest } from "./vitest.mjs";
+
+const root = join(import.meta.dirname, "..");
+const usage = `usage: npm run test:trust -- [name…] [--long] [--seed <number>] [--list]
+
+  name     which tests; all where none is named
+  --long   random-history runs for ten minutes instead of thirty seconds
+  --seed   repeats what a test that goes by chance has printed
+  --list   prints the names
+`;
+
+/** Names and where they are. */
+function tests() {
+  const found = new Map();
+  for (const file of readdirSync(join(root, "tests", "trust")).sort())
+    if (file.endsWith(".test.ts")) found.set(file.slice(0, -8), `tests/trust/${file}`);
+  const vectors = "libs/mls/test/vectors";
+  if (existsSync(join(root, vectors))) found.set("vectors", `${vectors}/`);
+  return found;
+}
+
+function refuse(why) {
+  process.stderr.write(
+    `${why}\n\n${usage}\nnames:\n${[...tests().keys()].map((name) => `  ${name}\n`).join("")}`,
+  );
+  process.exit(2);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        long: { type: "boolean", default: false },
+        list: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+        seed: { type: "string" },
+      },
+    });
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
+const { values, positionals } = readArguments();
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+const known = tests();
+if (values.list) {
+  process.stdout.write([...known.keys()].map((name) => `${name}\n`).join(""));
+  process.exit(0);
+}
+const unknown = positionals.filter((name) => !known.has(name));
+if (unknown.length > 0) refuse(`no test is called ${unknown.join(", ")}`);
+if (values.seed !== undefined && !/^\d{1,9}$/.test(values.seed)) refuse("--seed wants a number");
+runVitest(
+  positionals.map((name) => known.get(name)),
+  {
+    SOTTO_TEST_SUITE: "trust",
+    ...(values.long ? { SOTTO_TRUST_LONG: "1" } : {}),
+    ...(values.seed ? { SOTTO_TRUST_SEED: values.seed } : {}),
+  },
+);
