@@ -37,6 +37,7 @@ import type { RoomContext } from "./rooms/room-context.ts";
 import { Rooms } from "./rooms/rooms.ts";
 import type { Sent } from "./rooms/sender.ts";
 import { ServerEvents } from "./server-events.ts";
+import { Trouble } from "./trouble.ts";
 
 export interface ClientOptions {
   readonly store: ProfileStore;
@@ -175,6 +176,8 @@ export class SottoClient implements AsyncDisposable {
         refused: (error) => live.emit({ type: "notice", text: error.message }),
       },
     );
+    const trouble = await Trouble.open(store, clock, random);
+    trouble.online = () => session.ready(requestTimeoutMs, stop.signal);
     const context: RoomContext = {
       profile,
       leaf,
@@ -186,6 +189,7 @@ export class SottoClient implements AsyncDisposable {
       outbox: await Outbox.open(store),
       directory,
       checks,
+      trouble,
       keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target }),
       parts: new Parts(clock, checks),
       disabled: new DisabledPeople(profile.serverKeySha256),
@@ -214,6 +218,11 @@ export class SottoClient implements AsyncDisposable {
   /** Why this device tries no more, where the server refused it for good. */
   get refusal(): Error | undefined {
     return this.#session.refusal;
+  }
+
+  /** Messages that this device could not open since its profile began. */
+  get cannotOpen(): number {
+    return this.#context.trouble.cannotOpen;
   }
 
   /** Resolves when everything that the rooms held at login is in the history. */
@@ -315,6 +324,7 @@ export class SottoClient implements AsyncDisposable {
     }
     await this.#rooms.resume(connection);
     this.#live.emit({ type: "connection", state: "online" });
+    this.#context.trouble.later();
     void this.#afterLogin();
   }
 

@@ -43,7 +43,7 @@ export const whoami: Method = async (profile) => {
     () => "online",
     () => "offline",
   );
-  return { ...self(client), connection: state };
+  return { ...self(client), connection: state, cannotOpen: client.cannotOpen };
 };
 
 export const invite: Method = async (profile, params) => {

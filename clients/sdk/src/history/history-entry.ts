@@ -70,6 +70,8 @@ export interface PolicyEntry extends EntryBase {
 export interface HistoryUnavailableEntry extends EntryBase {
   readonly type: "history-unavailable";
   readonly why: "before-this-device" | "cannot-open";
+  /** Records that it tells of; goes down, and the entry with it, as they come after all. */
+  readonly count?: number;
 }
 
 /** Messages of a device that never came, or not as their sender means them. Goes when they come after all. */

@@ -32,7 +32,11 @@ export type StoreTable =
   /** Uploads that are not finished, by file. */
   | "uploads"
   /** Chains of the devices heard in a room, by room and device. */
-  | "senders";
+  | "senders"
+  /** Records that could not be opened, by room. */
+  | "aside"
+  /** This device's own last messages of each room, to say them again. */
+  | "sent";
 
 export interface StoreChange {
   readonly table: StoreTable;

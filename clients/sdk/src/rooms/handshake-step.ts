@@ -21,7 +21,7 @@ import { judgeRecord } from "./judge-record.ts";
 import type { StepResult } from "./message-step.ts";
 import { type HistoryWord, parsePolicy } from "./policy.ts";
 import type { RoomContext } from "./room-context.ts";
-import type { RoomState } from "./room-state.ts";
+import { type RoomState, sinceOf } from "./room-state.ts";
 import type { SenderChains } from "./sender-chains.ts";
 
 /** One record of the handshake subject on its way through this device. */
@@ -142,6 +142,7 @@ async function enter(step: Step): Promise<Group | undefined> {
       throw new SottoClientError("ALTERED", "the invitation is for another room");
     state.phase = "active";
     state.roster = await rosterOnEntry(step, group);
+    state.since = sinceOf(state.roster, {});
     return group;
   } catch (error) {
     if (isConnectionLoss(error)) throw error;
@@ -243,6 +244,7 @@ function foldIn(step: Step, group: Group | undefined): void {
   const begins = envelope.kind === EnvelopeKind.CREATE;
   if (!state.roster && !begins) return;
   state.roster = foldRoster(begins ? undefined : state.roster, envelope, sequence, recordSha256);
+  state.since = sinceOf(state.roster, state.since);
   if (group && state.reserved && state.reserved.epoch !== group.epoch) state.reserved = undefined;
 }
 

@@ -1,44 +1,39 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { Group, OpenedMessage } from "@sotto/mls";
+import { fromBinary } from "@bufbuild/protobuf";
+import type { Group } from "@sotto/mls";
 import {
   type DeviceId,
-  fromHex,
   type MessageId,
   parseDeviceId,
   parseMessageId,
-  type RoomId,
   StoredMessageSchema,
-  toHex,
-  type UserId,
+  toSafeNumber,
 } from "@sotto/protocol";
-import { type Content, ContentSchema } from "@sotto/protocol/content";
-import { equalBytes, sha256 } from "../bytes.ts";
-import type { HistoryEntry } from "../history/history-entry.ts";
+import { ContentSchema } from "@sotto/protocol/content";
 import { entryOf, keepingOf, mediaChanges, type SaidMessage } from "../history/said-message.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
-import { followSender, linkOf } from "./follow-sender.ts";
+import { answerAgain, type CameAgain, openAgain } from "./again.ts";
+import { type Author, fillGap, followSender } from "./follow-sender.ts";
+import type { KeptAside } from "./kept-aside.ts";
+import { type Opened, openContent } from "./open-content.ts";
 import type { OutboxEntry } from "./outbox.ts";
 import { parsePolicy } from "./policy.ts";
 import type { RoomContext } from "./room-context.ts";
 import type { RoomState } from "./room-state.ts";
-import type { Link } from "./sender-chain.ts";
 import type { SenderChains } from "./sender-chains.ts";
+import type { SentContents } from "./sent-contents.ts";
 
 /** What processing one record asks for. */
 export interface StepResult {
   readonly changes: StoreChange[];
   /** An outbox entry that this record settles, at its sequence. */
   readonly settled?: OutboxEntry;
+  /** Messages of this device that it calls for: in the outbox once the changes are committed. */
+  readonly replies?: readonly OutboxEntry[];
   /** The group's state changed and must be stored. */
   readonly groupChanged: boolean;
 }
 
 const nothing: StepResult = { changes: [], groupChanged: false };
-
-/** Additional data of a sealed message: ties it to its room and id. */
-export function messageAad(room: RoomId, id: MessageId): Uint8Array<ArrayBuffer> {
-  return fromHex(room + id);
-}
 
 /** One record of the messages subject on its way through this device. */
 export interface MessageStep {
@@ -46,135 +41,157 @@ export interface MessageStep {
   readonly state: RoomState;
   readonly group: Group | undefined;
   readonly chains: SenderChains;
+  readonly aside: KeptAside;
+  readonly sent: SentContents;
   readonly sequence: number;
+  /** The message came after others that stand behind it. */
+  readonly late?: boolean;
 }
 
 /** Opens one record of the messages subject and turns it into history. */
 export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<StepResult> {
-  const { context, state, group, sequence } = step;
-  const stored = fromBinary(StoredMessageSchema, data);
-  const device = parseDeviceId(stored.device);
-  const id = parseMessageId(stored.id);
+  const { context, state, group } = step;
+  const stored = readStored(data);
+  if (!stored) {
+    context.notice(state.room, "the server sent a record that is no message; it is passed over");
+    return nothing;
+  }
+  const { device, id, sealed } = stored;
   if (context.checks.messageOnce && (await context.history.holds(state.room, device, id)))
     return nothing;
   if (device === context.profile.device) return await stepOwn(step, id);
-  const opened = group && (await open(context, state, group, device, id, stored.sealed));
-  if (!opened) {
-    const result = unavailable(context, state, sequence);
-    return { ...result, changes: [...result.changes, ...step.chains.unopened(device)] };
+  const opened = await openContent(step, group, device, id, sealed);
+  if (typeof opened === "object") return await stepOpened(step, device, id, opened);
+  if (opened === "replayed") return nothing;
+  if (opened === "dishonest") {
+    context.notice(state.room, "a message was not what its sender sealed; it is not shown");
+    return { changes: [], groupChanged: true };
   }
-  if (opened === "dishonest") return { changes: [], groupChanged: true };
-  const { user, content, encoded, link } = opened;
-  const changes = followSender(context, step.chains, { user, device }, sequence, link);
-  changes.push(...remember(step, user, device, id, content, encoded));
-  return { changes, groupChanged: true };
+  return {
+    changes: keepAside(step, device, id, opened === "early" ? sealed : undefined),
+    groupChanged: false,
+  };
+}
+
+function readStored(
+  data: Uint8Array,
+): { device: DeviceId; id: MessageId; sealed: Uint8Array } | undefined {
+  try {
+    const { device, id, sealed } = fromBinary(StoredMessageSchema, data);
+    return { device: parseDeviceId(device), id: parseMessageId(id), sealed };
+  } catch {
+    return undefined;
+  }
+}
+
+async function stepOpened(
+  step: MessageStep,
+  device: DeviceId,
+  id: MessageId,
+  { user, content, encoded, link }: Opened,
+): Promise<StepResult> {
+  const author = { user, device };
+  const changes = followSender(step.context, step.chains, author, step.sequence, link);
+  const taken = await take(step, author, { id, content, encoded });
+  return { changes: [...changes, ...taken.changes], replies: taken.replies, groupChanged: true };
 }
 
 /** A message of this device itself: what it sealed is in the outbox. */
 async function stepOwn(step: MessageStep, id: MessageId): Promise<StepResult> {
-  const { context, state, sequence } = step;
-  const { user, device } = context.profile;
+  const { context, state, aside, sent, sequence } = step;
   const entry = context.outbox.find(state.room, id);
-  if (!entry) return unavailable(context, state, sequence);
+  if (!entry)
+    return { changes: aside.tell(context.history, sequence).changes, groupChanged: false };
   const content = fromBinary(ContentSchema, entry.content);
-  const changes = remember(step, user, device, id, content, entry.content);
+  const senderSequence = toSafeNumber(content.senderSequence);
+  const { changes } = await take(step, context.profile, { id, content, encoded: entry.content });
+  changes.push(...(await sent.keep({ senderSequence, id, sequence, content: entry.content })));
   changes.push(context.outbox.strike(entry));
   return { changes, settled: entry, groupChanged: false };
 }
 
-/** The changes by which a message becomes history, and is known when it comes again. */
-function remember(
-  { context, state, group, sequence }: MessageStep,
-  sender: UserId,
+/** A record that cannot be opened is told of, counted, and remembered to ask for it. */
+function keepAside(
+  { context, aside, chains, sequence }: MessageStep,
   device: DeviceId,
   id: MessageId,
-  content: Content,
-  encoded: Uint8Array,
+  early: Uint8Array | undefined,
 ): StoreChange[] {
+  const { run, changes } = aside.tell(context.history, sequence);
+  const kept = aside.keep({ sequence, device, id, run }, early);
+  if (kept.dropped > 0)
+    context.notice(
+      aside.room,
+      "too many messages cannot be opened; the oldest of them are given up on",
+    );
+  return [...changes, ...kept.changes, ...chains.unopened(device), context.trouble.count()];
+}
+
+/** Messages whose epoch has begun after they came. */
+export async function openEarly(step: MessageStep): Promise<StepResult> {
+  const { context, group, aside } = step;
+  const all: Taken = { changes: [], replies: [] };
+  for (const kept of aside.all()) {
+    if (kept.sealedBytes === 0 || !group) continue;
+    const sealed = await aside.sealed(context.store, kept);
+    const opened = sealed && (await openContent(step, group, kept.device, kept.id, sealed));
+    if (typeof opened !== "object") continue;
+    const author = { user: opened.user, device: kept.device };
+    const taken = await takeLate(step, author, { ...opened, ...kept, kept });
+    all.changes.push(...taken.changes);
+    all.replies.push(...taken.replies);
+  }
+  return { ...all, groupChanged: all.changes.length > 0 };
+}
+
+/** A message, with its encoded Content byte for byte. */
+type Said = Pick<SaidMessage, "id" | "content" | "encoded">;
+
+interface Taken {
+  readonly changes: StoreChange[];
+  readonly replies: OutboxEntry[];
+}
+
+/** A message that came after all: it stands where it was said. */
+async function takeLate(step: MessageStep, author: Author, came: CameAgain): Promise<Taken> {
+  const { context, chains, aside } = step;
+  const changes = came.kept ? await aside.settle(context.history, came.kept) : [];
+  changes.push(...fillGap(context, chains, author, came.link));
+  const late = { ...step, sequence: came.sequence, late: true };
+  const taken = await take(late, author, came);
+  return { changes: [...changes, ...taken.changes], replies: taken.replies };
+}
+
+/** What a message of `author` says, done and remembered. */
+async function take(step: MessageStep, author: Author, said: Said): Promise<Taken> {
+  const changes = await remember(step, author, said);
+  const { body } = said.content;
+  if (author.device === step.context.profile.device) return { changes, replies: [] };
+  if (body.case === "askAgain") {
+    const answer = await answerAgain(step, author, body.value);
+    return { changes: [...changes, ...answer.changes], replies: answer.replies };
+  }
+  const came = body.case === "again" ? await openAgain(step, author, body.value) : undefined;
+  if (!came) return { changes, replies: [] };
+  const late = await takeLate(step, author, came);
+  return { changes: [...changes, ...late.changes], replies: late.replies };
+}
+
+/** The changes by which a message becomes history, and is known when it comes again. */
+async function remember(
+  { context, state, group, aside, sequence, late }: MessageStep,
+  { user: sender, device }: Author,
+  { id, content, encoded }: Said,
+): Promise<StoreChange[]> {
   const { room } = state;
   const said: SaidMessage = { room, sequence, sender, device, id, content, encoded };
   const entry = entryOf(said);
-  if (entry?.type === "title") state.title = entry.title;
-  const policy = group ? parsePolicy(group.policy).history : "none";
-  return [
-    context.history.passed(room, device, id),
-    ...(entry ? context.history.changesFor(entry, keepingOf(said, policy)) : []),
-    ...mediaChanges(said),
-  ];
-}
-
-interface Opened {
-  readonly user: UserId;
-  readonly content: Content;
-  readonly encoded: Uint8Array;
-  readonly link: Link;
-}
-
-/** `undefined` where the group cannot open it; "dishonest" where it is not what stands around it. */
-async function open(
-  context: RoomContext,
-  state: RoomState,
-  group: Group,
-  device: DeviceId,
-  id: MessageId,
-  sealed: Uint8Array,
-): Promise<Opened | "dishonest" | undefined> {
-  let message: OpenedMessage;
-  try {
-    message = await group.open(sealed);
-  } catch {
-    return undefined;
-  }
-  try {
-    const content = fromBinary(ContentSchema, message.plaintext);
-    const honest =
-      message.sender.device === device &&
-      equalBytes(message.aad, messageAad(state.room, id)) &&
-      toHex(content.room) === state.room &&
-      toHex(content.id) === id;
-    if (honest || !context.checks.contentPlace) {
-      const link = await linkOf(content, message.plaintext);
-      const encoded = message.plaintext;
-      return { user: message.sender.user as UserId, content, encoded, link };
-    }
-  } catch {
-    // Its sender sealed what cannot be read.
-  }
-  context.notice(state.room, "a message was not what its sender sealed; it is not shown");
-  return "dishonest";
-}
-
-function unavailable(context: RoomContext, state: RoomState, sequence: number): StepResult {
-  const entry: HistoryEntry = {
-    type: "history-unavailable",
-    room: state.room,
-    sequence,
-    why: "cannot-open",
-  };
-  return { changes: context.history.changesFor(entry), groupChanged: false };
-}
-
-/** Encoded Content of a new message, and the hash that the next one refers to. */
-export async function encodeContent(
-  context: RoomContext,
-  state: RoomState,
-  id: MessageId,
-  body: Content["body"],
-): Promise<{ content: Uint8Array; sha256: string }> {
-  const directory = context.directory.directory;
-  const content = toBinary(
-    ContentSchema,
-    create(ContentSchema, {
-      version: 1,
-      id: fromHex(id),
-      room: fromHex(state.room),
-      atMs: BigInt(context.clock.now()),
-      senderSequence: BigInt(state.senderSequence + 1),
-      previousSha256: fromHex(state.previousSha256),
-      withdrawn: state.withdrawn.map(BigInt),
-      directoryHead: { size: BigInt(directory.size), root: await directory.root() },
-      body,
-    }),
-  );
-  return { content, sha256: toHex(await sha256(content)) };
+  if (entry?.type === "title" && !(late && state.title)) state.title = entry.title;
+  if (entry && !late) aside.endRun();
+  const { history } = context;
+  const passed = history.passed(room, device, id);
+  if (!entry) return [passed, ...mediaChanges(said)];
+  const keeping = keepingOf(said, group ? parsePolicy(group.policy).history : "none");
+  const shown = late ? await history.placed(entry, keeping) : history.changesFor(entry, keeping);
+  return [passed, ...shown, ...mediaChanges(said)];
 }

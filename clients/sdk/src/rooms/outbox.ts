@@ -18,19 +18,17 @@ export const outboxEntriesMax = 10_000;
  * history entry, so a message is never in both and never in neither.
  */
 export class Outbox {
-  readonly #store: ProfileStore;
   readonly #entries = new Map<string, OutboxEntry>();
   #next: number;
 
-  private constructor(store: ProfileStore, next: number) {
-    this.#store = store;
+  private constructor(next: number) {
     this.#next = next;
   }
 
   static async open(store: ProfileStore): Promise<Outbox> {
     const rows = await store.scan("outbox", { limit: outboxEntriesMax });
     const lastKey = rows.at(-1)?.key;
-    const outbox = new Outbox(store, lastKey ? Number(lastKey.slice(0, 16)) + 1 : 1);
+    const outbox = new Outbox(lastKey ? Number(lastKey.slice(0, 16)) + 1 : 1);
     for (const { key, value } of rows) {
       const [, room, id] = key.split("/") as [string, RoomId, MessageId];
       outbox.#entries.set(`${room}/${id}`, { key, room, id, content: value });
@@ -42,16 +40,13 @@ export class Outbox {
     return this.#entries.size;
   }
 
-  /** Stores an entry together with `changes`; it is durable once this resolved. */
-  async add(
-    room: RoomId,
-    id: MessageId,
-    content: Uint8Array,
-    changes: readonly StoreChange[],
-  ): Promise<void> {
-    const key = `${String(this.#next++).padStart(16, "0")}/${room}/${id}`;
-    await this.#store.commit([...changes, { table: "outbox", key, value: content }]);
-    this.#entries.set(`${room}/${id}`, { key, room, id, content });
+  /** An entry that is next in order; `remember` takes it in once it is committed under its key. */
+  draft(room: RoomId, id: MessageId, content: Uint8Array): OutboxEntry {
+    return { key: `${String(this.#next++).padStart(16, "0")}/${room}/${id}`, room, id, content };
+  }
+
+  remember(entry: OutboxEntry): void {
+    this.#entries.set(`${entry.room}/${entry.id}`, entry);
   }
 
   find(room: RoomId, id: MessageId): OutboxEntry | undefined {

@@ -9,6 +9,7 @@ import type { History } from "../history/history.ts";
 import type { KeyPackages } from "../key-packages.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
 import type { Profile } from "../profile.ts";
+import type { Trouble } from "../trouble.ts";
 import type { DisabledPeople } from "./disabled-people.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Parts } from "./parts.ts";
@@ -28,6 +29,7 @@ export interface RoomContext {
   readonly parts: Parts;
   readonly disabled: DisabledPeople;
   readonly checks: Checks;
+  readonly trouble: Trouble;
   readonly sealCrypto: SealCrypto;
   readonly clock: Clock;
   readonly random: () => number;

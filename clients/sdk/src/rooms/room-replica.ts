@@ -16,10 +16,12 @@ import { isConnectionLoss, SottoClientError, serverError } from "../errors.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { Serial } from "../serial.ts";
 import { stepHandshake } from "./handshake-step.ts";
-import { type StepResult, stepMessage } from "./message-step.ts";
+import { KeptAside } from "./kept-aside.ts";
+import { openEarly, type StepResult, stepMessage } from "./message-step.ts";
 import type { RoomContext } from "./room-context.ts";
 import { type RoomState, roomChange } from "./room-state.ts";
 import { SenderChains } from "./sender-chains.ts";
+import { SentContents } from "./sent-contents.ts";
 
 /** Records that wait here; beyond it the subscription is renewed from the cursor once they are done. */
 const incomingRecordsMax = 4096;
@@ -50,6 +52,8 @@ export class RoomReplica {
   readonly context: RoomContext;
   readonly state: RoomState;
   readonly chains: SenderChains;
+  readonly aside: KeptAside;
+  readonly sent: SentContents;
   group: Group | undefined;
   /** The newest handshake record seen since this process began: what a rejoin starts from. */
   lastEnvelope: Envelope | undefined;
@@ -57,6 +61,8 @@ export class RoomReplica {
   onAdvanced: () => void = () => {};
   /** Called with the position at which a message of this device stands. */
   onSettled: (id: string, sequence: number) => void = () => {};
+  /** Called when this device answered somebody: the answers are in the outbox. */
+  onReplies: () => void = () => {};
 
   readonly #serial = new Serial();
   readonly #incoming: IncomingRecord[] = [];
@@ -66,23 +72,29 @@ export class RoomReplica {
   #subscribedOn: Connection | undefined;
   #head = Number.POSITIVE_INFINITY;
   #closed = false;
+  /** What a store that failed did not take: without it the next commit would skip over records. */
+  #unsaved: ReadonlyMap<string, StoreChange> = new Map();
 
-  private constructor(context: RoomContext, state: RoomState, chains: SenderChains) {
+  private constructor(
+    context: RoomContext,
+    state: RoomState,
+    kept: { readonly chains: SenderChains; readonly aside: KeptAside },
+    group: Group | undefined,
+  ) {
     this.context = context;
     this.state = state;
-    this.chains = chains;
+    this.chains = kept.chains;
+    this.aside = kept.aside;
+    this.sent = new SentContents(context.store, state.room);
+    this.group = group;
   }
 
   /** The room of a state, with what else the store holds of it. */
-  static async open(
-    context: RoomContext,
-    state: RoomState,
-    group?: Group | undefined,
-  ): Promise<RoomReplica> {
-    const chains = await SenderChains.open(context.store, state.room);
-    const replica = new RoomReplica(context, state, chains);
-    replica.group = group;
-    return replica;
+  static async open(context: RoomContext, state: RoomState, group?: Group): Promise<RoomReplica> {
+    const { store } = context;
+    const chains = await SenderChains.open(store, state.room);
+    const aside = await KeptAside.open(store, state.room);
+    return new RoomReplica(context, state, { chains, aside }, group);
   }
 
   get room(): RoomId {
@@ -203,13 +215,16 @@ export class RoomReplica {
 
   /** Stores the room's state together with `changes`, and its group where it changed. */
   async persist(changes: readonly StoreChange[], groupChanged: boolean): Promise<void> {
-    const all = [...changes, roomChange(this.state)];
+    const all = [...this.#unsaved.values(), ...changes, roomChange(this.state)];
     const group = groupChanged && this.state.phase !== "left" ? this.group?.toStore() : undefined;
     if (this.state.phase === "left") all.push(...groupChanges(this.room, undefined, undefined));
     else if (group?.epochState)
       all.push(...groupChanges(this.room, group.epochState, group.ratchets));
     else if (group) all.push({ table: "ratchets", key: this.room, value: group.ratchets });
+    this.#unsaved = new Map(all.map((change) => [`${change.table}/${change.key}`, change]));
     await this.context.store.commit(all);
+    this.#unsaved = new Map();
+    this.sent.committed();
     group?.stored();
   }
 
@@ -254,6 +269,7 @@ export class RoomReplica {
         const changes = results.flatMap(({ result }) => result.changes);
         await this.persist(changes, changed);
         for (const { result, sequence } of results) {
+          this.#reply(result);
           if (!result.settled) continue;
           this.context.outbox.forget(result.settled);
           this.onSettled(result.settled.id, sequence);
@@ -273,12 +289,18 @@ export class RoomReplica {
     );
     this.group = group;
     this.lastEnvelope = envelope ?? this.lastEnvelope;
-    return result;
+    const early = await openEarly({ ...this.#parts(), sequence });
+    return { ...early, changes: [...result.changes, ...early.changes], groupChanged: true };
+  }
+
+  #reply({ replies = [] }: StepResult): void {
+    for (const entry of replies) this.context.outbox.remember(entry);
+    if (replies.length > 0) this.onReplies();
   }
 
   #parts() {
-    const { context, state, group, chains } = this;
-    return { context, state, group, chains };
+    const { context, state, group, chains, aside, sent } = this;
+    return { context, state, group, chains, aside, sent };
   }
 
   #failed(error: unknown): void {

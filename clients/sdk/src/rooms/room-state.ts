@@ -38,6 +38,8 @@ export interface RoomState {
   /** Generations below this one may have been used in this epoch. */
   reserved: { readonly epoch: number; readonly generation: number } | undefined;
   pending: PendingRecord | undefined;
+  /** By user and by device: from which sequence on each has been in the room, as far as this device saw it. */
+  since: Readonly<Record<string, number>>;
   /** Handshake records that won and that everybody skips; named by the next commit. */
   skipped: readonly number[];
 }
@@ -56,6 +58,7 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     withdrawn: [],
     reserved: undefined,
     pending: undefined,
+    since: {},
     skipped: [],
   };
 }
@@ -75,20 +78,35 @@ export function roomChange(state: RoomState): StoreChange {
 /** The state in a stored value. */
 export function parseRoomState(value: Uint8Array): RoomState {
   const json = JSON.parse(textOf(value));
+  const roster = json.roster
+    ? rosterFromMessage(fromBinary(RosterSchema, fromHex(json.roster)))
+    : undefined;
   return {
     room: parseRoomId(String(json.room)),
     phase: json.phase,
     incarnation: json.incarnation,
     cursor: json.cursor,
-    roster: json.roster
-      ? rosterFromMessage(fromBinary(RosterSchema, fromHex(json.roster)))
-      : undefined,
+    roster,
     title: json.title,
     senderSequence: json.senderSequence,
     previousSha256: json.previousSha256,
     withdrawn: json.withdrawn ?? [],
     reserved: json.reserved,
     pending: json.pending && { ...json.pending, staged: fromHex(json.pending.staged) },
+    since: json.since ?? sinceOf(roster, {}),
     skipped: json.skipped,
   };
+}
+
+/** Since when everybody of a roster has been there: as known before, else since the device entered. */
+export function sinceOf(
+  roster: Roster | undefined,
+  before: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const since: Record<string, number> = {};
+  for (const { user, device, entered } of roster?.devices.values() ?? []) {
+    since[device] = before[device] ?? entered;
+    since[user] = Math.min(since[user] ?? Number.POSITIVE_INFINITY, before[user] ?? entered);
+  }
+  return since;
 }

@@ -1,6 +1,7 @@
 import type { Content } from "@sotto/protocol/content";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss } from "../errors.ts";
+import { AskAgain } from "./ask-again.ts";
 import { Committer } from "./committer.ts";
 import { rejoin } from "./rejoin.ts";
 import type { RoomReplica } from "./room-replica.ts";
@@ -13,6 +14,7 @@ export class Room {
   readonly sender: Sender;
   readonly committer: Committer;
   readonly upkeep: Upkeep;
+  readonly asking: AskAgain;
   #rejoining = false;
 
   constructor(replica: RoomReplica) {
@@ -20,6 +22,8 @@ export class Room {
     this.sender = new Sender(replica);
     this.committer = new Committer(replica);
     this.upkeep = new Upkeep(this);
+    this.asking = new AskAgain(replica, () => this.sender.wake());
+    replica.onReplies = () => this.sender.wake();
     replica.onAdvanced = () => this.#advanced();
   }
 
@@ -44,6 +48,7 @@ export class Room {
 
   #advanced(): void {
     if (this.replica.state.phase === "lost" && this.replica.caughtUp) void this.#comeBack();
+    this.asking.wake();
   }
 
   async #comeBack(): Promise<void> {

@@ -64,6 +64,14 @@ export class SenderChains {
     return chain ? this.put(device, { ...chain, mayRestart: true }) : [];
   }
 
+  /** The device was asked for what is missing in the gap that the entry at `order` tells of. */
+  asked(device: DeviceId, order: string): StoreChange[] {
+    const chain = this.#chains.get(device);
+    if (!chain) return [];
+    const gaps = chain.gaps.map((gap) => (gap.order === order ? { ...gap, asked: true } : gap));
+    return this.put(device, { ...chain, gaps });
+  }
+
   #key(device: DeviceId): string {
     return `${this.room}/${device}`;
   }

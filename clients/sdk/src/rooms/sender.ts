@@ -11,10 +11,10 @@ import type { Content } from "@sotto/protocol/content";
 import { randomBytes } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
-import { encodeContent, messageAad } from "./message-step.ts";
+import { draftMessage } from "./draft-message.ts";
+import { messageAad } from "./open-content.ts";
 import { type OutboxEntry, outboxEntriesMax } from "./outbox.ts";
 import type { RoomReplica } from "./room-replica.ts";
-import { roomChange } from "./room-state.ts";
 import { takeBack } from "./take-back.ts";
 
 /** Messages sealed and sent before their answers are awaited. */
@@ -49,6 +49,7 @@ export class Sender {
   /** Sealed at least once, or in an earlier life of this client perhaps: may stand in the log, its content is fixed. */
   readonly #attempted = new Set<MessageId>();
   #running = false;
+  #again = false;
 
   constructor(room: RoomReplica) {
     this.#room = room;
@@ -73,11 +74,9 @@ export class Sender {
     const sent = new Promise<Sent>((resolve, reject) => this.#waiters.set(id, { resolve, reject }));
     sent.catch(() => {});
     await this.#room.exclusive(async () => {
-      const { content, sha256 } = await encodeContent(context, state, id, body);
-      state.senderSequence++;
-      state.previousSha256 = sha256;
-      state.withdrawn = [];
-      await context.outbox.add(this.#room.room, id, content, [roomChange(state)]);
+      const { entry, changes } = await draftMessage(context, state, body, id);
+      await context.store.commit(changes);
+      context.outbox.remember(entry);
     });
     const abort = () => void this.#withdraw(id, signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
@@ -92,10 +91,13 @@ export class Sender {
 
   /** Sends what is in the outbox, as far as it can be sent now. */
   wake(): void {
+    this.#again = this.#running;
     if (this.#running) return;
     this.#running = true;
     void this.#run().finally(() => {
       this.#running = false;
+      // What was added after the last look must not wait for the next message.
+      if (this.#again) this.wake();
     });
   }
 

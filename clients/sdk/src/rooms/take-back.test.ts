@@ -31,7 +31,9 @@ async function filled(
     );
     state.senderSequence = n;
     state.previousSha256 = toHex(await sha256(content));
-    await outbox.add(room, idOf(n), content, []);
+    const entry = outbox.draft(room, idOf(n), content);
+    await store.commit([{ table: "outbox", key: entry.key, value: content }]);
+    outbox.remember(entry);
   }
   return { store, outbox, state };
 }

@@ -325,6 +325,13 @@ export declare type MissedMessage = Message<"sotto.v1.MissedMessage"> & {
    * @generated from field: uint64 sequence = 3;
    */
   sequence: bigint;
+
+  /**
+   * Of one that never came only this is known; then id and sequence are empty.
+   *
+   * @generated from field: uint64 sender_sequence = 4;
+   */
+  senderSequence: bigint;
 };
 
 /**
@@ -362,6 +369,11 @@ export declare type Again = Message<"sotto.v1.Again"> & {
    * @generated from field: bytes sealed = 4;
    */
   sealed: Uint8Array;
+
+  /**
+   * @generated from field: uint64 sender_sequence = 5;
+   */
+  senderSequence: bigint;
 };
 
 /**

@@ -1,0 +1,103 @@
+import { RecordKind } from "@sotto/protocol";
+import { expect, test } from "vitest";
+import { spoiled, TamperingTransport } from "./tampering-transport.ts";
+import { entries, texts, until, World } from "./world.ts";
+
+/** Lets the server spoil or drop the nth message records from now on. */
+function nth(
+  transport: TamperingTransport,
+  wanted: readonly number[],
+  what: TamperingTransport["tamper"],
+): void {
+  let count = 0;
+  transport.tamper = (record) => {
+    if (record.kind !== RecordKind.MESSAGE) return record;
+    return wanted.includes(++count) ? what(record) : record;
+  };
+}
+
+const kinds = async (person: Parameters<typeof entries>[0]) =>
+  (await entries(person)).map(({ type }) => type);
+
+test("a message that cannot be opened comes again from its sender, and leaves no scar", async () => {
+  await using world = await World.start();
+  const transport = new TamperingTransport();
+  const alice = await world.person("alice");
+  const bob = await world.person("bob", { transport });
+  const carol = await world.person("carol");
+  await alice.client.send("general", "one");
+  await until("bob heard one", async () => (await texts(bob)).includes("one"));
+  nth(transport, [1, 2], spoiled);
+  const [two, three] = [
+    await alice.client.send("general", "two"),
+    await carol.client.send("general", "three"),
+  ];
+  await alice.client.send("general", "four");
+  await until("bob saw that something is there", async () =>
+    (await kinds(bob)).includes("history-unavailable"),
+  );
+  await until("bob has all", async () => (await texts(bob)).length === 4);
+  const shown = await entries(bob);
+  expect(shown.filter(({ type }) => type === "history-unavailable")).toEqual([]);
+  expect(shown.filter(({ type }) => type === "messages-missing")).toEqual([]);
+  for (const [text, { sequence }] of [["two", two] as const, ["three", three] as const])
+    expect(shown.find((entry) => entry.type === "message" && entry.text === text)).toMatchObject({
+      sequence,
+    });
+  expect(bob.client.cannotOpen).toBe(2);
+  expect(await texts(bob)).toEqual(["one", "two", "three", "four"]);
+  // Nobody else hears any of it twice.
+  expect(await texts(alice)).toEqual(["one", "two", "three", "four"]);
+  expect(await texts(carol)).toEqual(["one", "two", "three", "four"]);
+});
+
+test("a message that the server held back is noticed, and comes again from its sender", async () => {
+  await using world = await World.start();
+  const transport = new TamperingTransport();
+  const alice = await world.person("alice");
+  const bob = await world.person("bob", { transport });
+  await alice.client.send("general", "one");
+  await until("bob heard one", async () => (await texts(bob)).includes("one"));
+  nth(transport, [1, 2], () => undefined);
+  const held = await alice.client.send("general", "two");
+  await alice.client.send("general", "three");
+  await alice.client.send("general", "four");
+  await until("bob is told", async () => (await kinds(bob)).includes("messages-missing"));
+  expect((await entries(bob)).find(({ type }) => type === "messages-missing")).toMatchObject({
+    sender: alice.client.profile.user,
+    device: alice.client.profile.device,
+    count: 2,
+  });
+  await until("bob has all", async () => (await texts(bob)).length === 4);
+  expect(await kinds(bob)).not.toContain("messages-missing");
+  const again = (await entries(bob)).find(({ sequence }) => sequence === held.sequence);
+  expect(again).toMatchObject({ type: "message", text: "two" });
+});
+
+test("a message that the server shows twice, or late, is shown once and makes no noise for ever", async () => {
+  await using world = await World.start();
+  const transport = new TamperingTransport();
+  const alice = await world.person("alice");
+  const bob = await world.person("bob", { transport });
+  await alice.client.send("general", "one");
+  await until("bob heard one", async () => (await texts(bob)).includes("one"));
+  // "two" comes under the sequence of "three", and the other way round.
+  const waiting: Uint8Array[] = [];
+  transport.tamper = (record) => {
+    if (record.kind !== RecordKind.MESSAGE || waiting.length > 1) return record;
+    waiting.push(record.data);
+    return waiting.length === 1 ? undefined : record;
+  };
+  await alice.client.send("general", "two");
+  await alice.client.send("general", "three");
+  await until("bob heard three", async () => (await texts(bob)).includes("three"));
+  transport.tamper = (record) =>
+    record.kind === RecordKind.MESSAGE ? { ...record, data: waiting[0] ?? record.data } : record;
+  await alice.client.send("general", "four");
+  await until("bob heard two", async () => (await texts(bob)).includes("two"));
+  transport.tamper = (record) => record;
+  await alice.client.send("general", "five");
+  await until("bob has all", async () => (await texts(bob)).length === 5);
+  expect([...(await texts(bob))].sort()).toEqual(["five", "four", "one", "three", "two"]);
+  expect(await kinds(bob)).not.toContain("messages-missing");
+});
