@@ -123,6 +123,16 @@ export class Directory {
     return this.#root;
   }
 
+  /** `MerkleTree.inclusionProof` over the records. */
+  inclusionProof(index: number, size: number): Promise<Uint8Array[]> {
+    return this.#tree.inclusionProof(index, size);
+  }
+
+  /** `MerkleTree.consistencyProof` over the records. */
+  consistencyProof(first: number, second: number): Promise<Uint8Array[]> {
+    return this.#tree.consistencyProof(first, second);
+  }
+
   /** Size and root of one and the same moment. */
   async head(): Promise<DirectoryHead> {
     const { size } = this;

@@ -46,6 +46,12 @@ export { type Invite, type InviteReset, makeInvite, parseInvite } from "./invite
 export { type InviteKeys, inviteKeys } from "./invite-keys.ts";
 export { type LinkCode, makeLinkCode, parseLinkCode } from "./link-code.ts";
 export { leafHash, type MerkleGrowth, type MerkleLevels, MerkleTree, nodeHash } from "./merkle.ts";
+export {
+  type ConsistencyClaim,
+  type InclusionClaim,
+  verifyConsistency,
+  verifyInclusion,
+} from "./merkle-proof.ts";
 export { parseRecord } from "./parse-record.ts";
 export type {
   Arrival,

@@ -89,10 +89,61 @@ export class MerkleTree {
    * Rejects with `RangeError` for a size that the tree has not.
    */
   async root(size: number = this.#size): Promise<Uint8Array> {
+    this.#reached(size);
+    return await this.#range(0, size);
+  }
+
+  /**
+   * What shows that the leaf at `index` is in the tree of the first `size` leaves (RFC 9162 section 2.1.3.1), from
+   * the leaf up. Rejects with `RangeError` where the tree has not so many, or the leaf is not among them.
+   */
+  async inclusionProof(index: number, size: number): Promise<Uint8Array[]> {
+    this.#reached(size);
+    if (!Number.isSafeInteger(index) || index < 0 || index >= size)
+      throw new RangeError(`leaf ${index} is not in a tree of ${size}`);
+    const siblings: Promise<Uint8Array>[] = [];
+    for (let from = 0, to = size; to - from > 1; ) {
+      const middle = from + splitOf(to - from);
+      siblings.push(index < middle ? this.#range(middle, to) : this.#range(from, middle));
+      if (index < middle) to = middle;
+      else from = middle;
+    }
+    return await Promise.all(siblings.toReversed());
+  }
+
+  /**
+   * What shows that the tree of the first `second` leaves begins with that of the first `first` (RFC 9162 section
+   * 2.1.4.1); empty where one of them is empty or both are the same. Rejects with `RangeError` where the tree has
+   * not so many leaves, or `first` is the larger.
+   */
+  async consistencyProof(first: number, second: number): Promise<Uint8Array[]> {
+    this.#reached(second);
+    if (!Number.isSafeInteger(first) || first < 0 || first > second)
+      throw new RangeError(`a tree of ${second} leaves does not begin with one of ${first}`);
+    if (first === 0 || first === second) return [];
+    const hashes: Promise<Uint8Array>[] = [];
+    let from = 0;
+    let to = second;
+    while (first !== to) {
+      const middle = from + splitOf(to - from);
+      hashes.push(first <= middle ? this.#range(middle, to) : this.#range(from, middle));
+      if (first <= middle) to = middle;
+      else from = middle;
+    }
+    // The subtree at which the smaller tree ends: known to whoever knows its root, where it is all of that tree.
+    if (from > 0) hashes.push(this.#range(from, to));
+    return await Promise.all(hashes.toReversed());
+  }
+
+  #reached(size: number): void {
     if (!Number.isSafeInteger(size) || size < 0 || size > this.#size)
       throw new RangeError(`the tree has ${this.#size} leaves, not ${size}`);
+  }
+
+  /** Hash over the leaves from `from` on and before `to`, as they lie in the tree. */
+  async #range(from: number, to: number): Promise<Uint8Array> {
     // Looked up before anything waits.
-    const peaks = peaksOf(size).map(([from, leaves]) => this.#subtree(from, leaves));
+    const peaks = peaksOf(to - from).map(([at, leaves]) => this.#subtree(from + at, leaves));
     let root: Uint8Array | undefined;
     for (const hash of peaks.toReversed()) root = root ? await nodeHash(hash, root) : hash;
     return root ?? (await sha256(new Uint8Array()));
@@ -103,6 +154,13 @@ export class MerkleTree {
     if (!hash) throw new RangeError("the tree does not hold what lies before its beginning");
     return hash;
   }
+}
+
+/** The largest power of two below `size`: where a tree of more than one leaf is split. */
+function splitOf(size: number): number {
+  let split = 1;
+  while (split * 2 < size) split *= 2;
+  return split;
 }
 
 /** The perfect subtrees of a tree, largest first, as (first leaf, leaves). */

@@ -16,6 +16,8 @@ export const limits = {
   roomDevicesMax: 1000,
   /** An identity record. */
   recordBytesMax: 8 * 1024,
+  /** A signed note of the directory's head, signatures of others included. */
+  checkpointBytesMax: 4096,
   /** Records in one directory page. */
   directoryPageRecordsMax: 500,
   /** Bytes of records in one directory page; the page is cut before it would be larger. */
