@@ -12,6 +12,15 @@ export type SottoClientErrorCode =
   /** The profile folder holds none: join first. */
   | "NO_PROFILE"
   | "PROFILE_BROKEN"
+  /** The profile needs its passphrase. */
+  | "LOCKED"
+  | "WRONG_PASSPHRASE"
+  /** Too short or too long to be set. */
+  | "BAD_PASSPHRASE"
+  /** The profile has a passphrase already: change it, or remove it. */
+  | "PASSPHRASE_EXISTS"
+  /** The profile has none. */
+  | "NO_PASSPHRASE"
   | "UNKNOWN_USER"
   | "UNKNOWN_ROOM"
   /** More than one room has that name: use its id. */

@@ -1,7 +1,4 @@
-import { chmodSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { SottoClientError } from "../errors.ts";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type {
   ProfileStore,
   ScanRange,
@@ -9,81 +6,80 @@ import type {
   StoreEntry,
   StoreTable,
 } from "../ports/profile-store.ts";
+import { checkRange, groupOf, keyForms } from "../ports/table-keys.ts";
+import { KeyIndex } from "./key-index.ts";
+import { afterAll, OrderedRange } from "./ordered-range.ts";
+import { changeSeal, openDatabase } from "./profile-database.ts";
+import { ProfileKey } from "./profile-key.ts";
+import type { RowSeal } from "./row-seal.ts";
 
-const formatVersion = 1;
-
-/** The greatest character: closes a range of keys that begin with a prefix. */
-const afterAll = "\u{10FFFF}";
+interface Row<Place> {
+  readonly key: Place;
+  readonly value: Uint8Array;
+}
 
 /**
- * A profile in one SQLite file, `profile.db` in `folder` (made with mode 0700). Synchronous inside:
- * a client's process serves nobody else.
+ * A profile in one SQLite file, `profile.db` in `folder` (made with mode 0700), sealed under the key of
+ * `profile.key` beside it. Synchronous inside: a client's process serves nobody else.
  */
 export class SqliteStore implements ProfileStore {
   readonly #db: DatabaseSync;
+  #seal: RowSeal;
+  #dataKey: Uint8Array;
+  /** Keys of the tables of names that were scanned, as long as nobody else writes. */
+  readonly #indexes = new Map<StoreTable, KeyIndex>();
+  #dataVersion = 0;
+  readonly #version: StatementSync;
   readonly #get: StatementSync;
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
+  readonly #all: StatementSync;
   readonly #ascending: StatementSync;
   readonly #descending: StatementSync;
 
-  /** Throws `SottoClientError` PROFILE_BROKEN where the file is newer or not a profile. */
-  constructor(folder: string) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, "profile.db");
-    this.#db = new DatabaseSync(path);
-    chmodSync(path, 0o600);
-    this.#prepareSchema(path);
-    this.#get = this.#db.prepare("SELECT value FROM entries WHERE tab = ? AND key = ?");
-    this.#put = this.#db.prepare(
+  /**
+   * Without a `key` the profile must ask for no passphrase. Throws `SottoClientError` LOCKED where it does,
+   * PROFILE_BROKEN where the file is newer, no profile, or not sealed with this key.
+   */
+  constructor(folder: string, key: ProfileKey = ProfileKey.open(folder)) {
+    const { db, seal, dataKey } = openDatabase(folder, key.dataKeys);
+    this.#db = db;
+    this.#seal = seal;
+    this.#dataKey = dataKey;
+    this.#version = db.prepare("PRAGMA data_version");
+    this.#get = db.prepare("SELECT value FROM entries WHERE tab = ? AND key = ?");
+    this.#put = db.prepare(
       "INSERT INTO entries (tab, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     );
-    this.#delete = this.#db.prepare("DELETE FROM entries WHERE tab = ? AND key = ?");
-    const range = "SELECT key, value FROM entries WHERE tab = ? AND key > ? AND key < ?";
-    this.#ascending = this.#db.prepare(`${range} ORDER BY key ASC LIMIT ?`);
-    this.#descending = this.#db.prepare(`${range} ORDER BY key DESC LIMIT ?`);
+    this.#delete = db.prepare("DELETE FROM entries WHERE tab = ? AND key = ?");
+    this.#all = db.prepare("SELECT key, value FROM entries WHERE tab = ?");
+    const range = "SELECT key, value FROM entries WHERE tab = ? AND key >= ? AND key < ?";
+    this.#ascending = db.prepare(`${range} ORDER BY key ASC LIMIT ?`);
+    this.#descending = db.prepare(`${range} ORDER BY key DESC LIMIT ?`);
   }
 
-  #prepareSchema(path: string): void {
-    try {
-      this.#db.exec(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;",
-      );
-      const row = this.#db.prepare("PRAGMA user_version").get() as { user_version: number };
-      if (row.user_version > formatVersion) {
-        throw new SottoClientError(
-          "PROFILE_BROKEN",
-          `the profile at ${path} was written by a newer Sotto (format ${row.user_version}); update this client`,
-        );
-      }
-      this.#db.exec(
-        `CREATE TABLE IF NOT EXISTS entries (tab TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
-           PRIMARY KEY (tab, key)) WITHOUT ROWID; PRAGMA user_version = ${formatVersion};`,
-      );
-    } catch (cause) {
-      this.#db.close();
-      if (cause instanceof SottoClientError) throw cause;
-      throw new SottoClientError("PROFILE_BROKEN", `the profile at ${path} cannot be opened`, {
-        cause,
-      });
-    }
+  /** The key that everything is sealed with now. Secret. */
+  get dataKey(): Uint8Array {
+    return this.#dataKey;
+  }
+
+  /** Seals everything anew; takes as long as reading and writing the whole file. Atomic, and durable when it returns. */
+  changeKey(dataKey: Uint8Array): void {
+    this.#seal = changeSeal(this.#db, this.#seal, dataKey);
+    this.#dataKey = dataKey;
   }
 
   async get(table: StoreTable, key: string): Promise<Uint8Array | undefined> {
-    return (this.#get.get(table, key) as { value: Uint8Array } | undefined)?.value;
+    return this.#read(table, key)?.value;
   }
 
   async scan(table: StoreTable, range: ScanRange): Promise<readonly StoreEntry[]> {
-    const prefix = range.prefix ?? "";
-    // Keys are never empty and never hold the greatest character, so both bounds are open.
-    let low = prefix;
-    let high = prefix + afterAll;
-    if (range.after !== undefined) {
-      if (range.reverse) high = range.after;
-      else if (range.after > low) low = range.after;
-    }
-    const statement = range.reverse ? this.#descending : this.#ascending;
-    return statement.all(table, low, high, range.limit) as unknown as StoreEntry[];
+    checkRange(table, range);
+    if (keyForms[table] === "orders") return this.#scanOrders(table, range);
+    if (keyForms[table] === "groups") return this.#scanGroup(table, range);
+    return this.#index(table)
+      .scan(range)
+      .flatMap((key) => this.#read(table, key) ?? []);
   }
 
   async commit(changes: readonly StoreChange[]): Promise<void> {
@@ -91,17 +87,71 @@ export class SqliteStore implements ProfileStore {
     this.#db.exec("BEGIN IMMEDIATE");
     try {
       for (const { table, key, value } of changes) {
-        if (value === undefined) this.#delete.run(table, key);
-        else this.#put.run(table, key, value);
+        const place = this.#seal.place(table, key);
+        if (value === undefined) this.#delete.run(table, place);
+        else this.#put.run(table, place, this.#seal.seal(table, key, place, value));
       }
       this.#db.exec("COMMIT");
     } catch (error) {
       this.#db.exec("ROLLBACK");
       throw error;
     }
+    for (const { table, key, value } of changes) {
+      if (value === undefined) this.#indexes.get(table)?.remove(key);
+      else this.#indexes.get(table)?.add(key);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#db.isOpen) this.#db.close();
+  }
+
+  #read(table: StoreTable, key: string): StoreEntry | undefined {
+    const place = this.#seal.place(table, key);
+    const row = this.#get.get(table, place) as { value: Uint8Array } | undefined;
+    return row && this.#seal.open(table, place, row.value);
+  }
+
+  #scanOrders(table: StoreTable, range: ScanRange): StoreEntry[] {
+    const wanted = new OrderedRange(range);
+    if (range.limit === 0) return [];
+    for (const row of this.#rows(range).iterate(table, wanted.low, wanted.high, -1)) {
+      const { key, value } = row as unknown as Row<string>;
+      if (wanted.isFull(key)) break;
+      wanted.take(key, this.#seal.open(table, key, value));
+    }
+    return wanted.entries();
+  }
+
+  #scanGroup(table: StoreTable, range: ScanRange): StoreEntry[] {
+    const { prefix = "", after, reverse, limit } = range;
+    const group = this.#seal.group(table, groupOf(table, range));
+    const place = (key: string) => group + key.slice(key.indexOf("#") + 1);
+    let [low, high] = [place(prefix), place(prefix) + afterAll];
+    if (after !== undefined && !reverse && place(after) >= low) low = `${place(after)}\0`;
+    if (after !== undefined && reverse && place(after) < high) high = place(after);
+    const rows = this.#rows(range).all(table, low, high, limit) as unknown as Row<string>[];
+    return rows.map(({ key, value }) => this.#seal.open(table, key, value));
+  }
+
+  #rows({ reverse }: ScanRange): StatementSync {
+    return reverse ? this.#descending : this.#ascending;
+  }
+
+  #index(table: StoreTable): KeyIndex {
+    const { data_version: version } = this.#version.get() as { data_version: number };
+    if (version !== this.#dataVersion) this.#indexes.clear();
+    this.#dataVersion = version;
+    let index = this.#indexes.get(table);
+    if (!index) {
+      const keys: string[] = [];
+      for (const row of this.#all.iterate(table)) {
+        const { key, value } = row as unknown as Row<Uint8Array>;
+        keys.push(this.#seal.open(table, key, value).key);
+      }
+      index = new KeyIndex(keys);
+      this.#indexes.set(table, index);
+    }
+    return index;
   }
 }

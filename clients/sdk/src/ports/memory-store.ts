@@ -5,6 +5,7 @@ import type {
   StoreEntry,
   StoreTable,
 } from "./profile-store.ts";
+import { checkKey, checkRange } from "./table-keys.ts";
 
 /** A store that forgets when the process ends: for tests and for bots that want nothing kept. */
 export class MemoryStore implements ProfileStore {
@@ -15,6 +16,7 @@ export class MemoryStore implements ProfileStore {
   }
 
   async scan(table: StoreTable, range: ScanRange): Promise<readonly StoreEntry[]> {
+    checkRange(table, range);
     const keys = [...this.#table(table).keys()]
       .filter((key) => range.prefix === undefined || key.startsWith(range.prefix))
       .filter(
@@ -30,9 +32,12 @@ export class MemoryStore implements ProfileStore {
   }
 
   async commit(changes: readonly StoreChange[]): Promise<void> {
-    for (const { table, key, value } of changes) {
+    // Copied first: a change that cannot be made must leave the others unmade.
+    const copies = changes.map(({ value, ...place }) => ({ ...place, value: value?.slice() }));
+    for (const { table, key } of changes) checkKey(table, key);
+    for (const { table, key, value } of copies) {
       if (value === undefined) this.#table(table).delete(key);
-      else this.#table(table).set(key, value.slice());
+      else this.#table(table).set(key, value);
     }
   }
 

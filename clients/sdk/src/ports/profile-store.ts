@@ -1,8 +1,16 @@
 /**
  * The store port: what one device keeps. A table of keys and values per concern.
  *
- * Promise: `commit` is atomic, and durable once it resolved; `scan` answers keys in ascending
- * order of their characters. Values are owned by the reader.
+ * Promise: `commit` makes all of its changes or none, whatever ends the process, and they are durable once it
+ * resolved; of changes of one key the last one counts. So what belongs together (group state, history entry,
+ * cursor) goes into one `commit`. Every reader sees what was committed before. `scan` answers keys in
+ * ascending order of their characters. Values are owned by the reader, and `commit` keeps none of the
+ * caller's bytes. Keys have 1 to 1,000 characters, printable ASCII, in the form of their table (table-keys.ts);
+ * others, and ranges that a table is not made for, reject with `RangeError`. What is deleted or replaced is not
+ * to be found afterwards.
+ *
+ * A store on a disk keeps values and names so that they say nothing without the profile's key, except how many
+ * there are, how long, and in which order.
  */
 export type StoreTable =
   /** Profile, cursors of the directory, small values. */
