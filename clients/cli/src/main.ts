@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { registerDevices } from "./commands/devices.ts";
 import { registerMedia } from "./commands/media.ts";
 import { registerPeople } from "./commands/people.ts";
 import { registerRooms } from "./commands/rooms.ts";
@@ -22,6 +23,7 @@ function build(): Command {
     );
   for (const register of [
     registerPeople,
+    registerDevices,
     registerRooms,
     registerTalk,
     registerMedia,

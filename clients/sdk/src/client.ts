@@ -16,6 +16,7 @@ import { type SealCrypto, webSealCrypto } from "@sotto/sealed-media";
 import { allChecks, type Checks } from "./checks.ts";
 import type { Connection } from "./connection/connection.ts";
 import { Session } from "./connection/session.ts";
+import { DevicesDesk } from "./devices/devices-desk.ts";
 import { DirectoryReplica } from "./directory/directory-replica.ts";
 import { SottoClientError } from "./errors.ts";
 import { type ClientEvent, LiveEvents, type PresenceWord } from "./events.ts";
@@ -74,6 +75,8 @@ export class SottoClient implements AsyncDisposable {
   readonly people: People;
   /** Rooms by name or id: making, membership, sending. */
   readonly rooms: RoomDesk;
+  /** This person's own devices. */
+  readonly devices: DevicesDesk;
   /** Files and videos. */
   readonly media: MediaLibrary;
   readonly #context: RoomContext;
@@ -106,6 +109,7 @@ export class SottoClient implements AsyncDisposable {
     this.profile = parts.context.profile;
     this.people = new People(parts.context);
     this.rooms = new RoomDesk(parts.context, parts.rooms, this.people);
+    this.devices = new DevicesDesk(parts.context);
     this.media = new MediaLibrary(parts.context, this.rooms);
   }
 
@@ -331,7 +335,9 @@ export class SottoClient implements AsyncDisposable {
   /** The owner's first login makes the room that invites grant by default. */
   async #afterLogin(): Promise<void> {
     const { store, directory, profile } = this.#context;
-    if (directory.directory.owner !== profile.user || (await store.get("meta", "general"))) return;
+    const [first] = directory.directory.users();
+    // The owner's first device, and no later one.
+    if (first?.devices[0]?.id !== profile.device || (await store.get("meta", "general"))) return;
     try {
       await this.#session.ready(requestTimeoutMs);
       const room = this.rooms.named("general")[0] ?? (await this.rooms.create("general"));

@@ -7,6 +7,8 @@ export type SottoClientErrorCode =
   /** The server's key is not the one that the invite pinned, or its proof is wrong. */
   | "WRONG_SERVER"
   | "BAD_INVITE"
+  /** A link of devices was not used in time, was used already, or the other side ended it. */
+  | "LINK_ENDED"
   /** The profile folder holds a profile already. */
   | "PROFILE_EXISTS"
   /** The profile folder holds none: join first. */
@@ -22,6 +24,7 @@ export type SottoClientErrorCode =
   /** The profile has none. */
   | "NO_PASSPHRASE"
   | "UNKNOWN_USER"
+  | "UNKNOWN_DEVICE"
   | "UNKNOWN_ROOM"
   /** More than one room has that name: use its id. */
   | "AMBIGUOUS_ROOM"
@@ -33,6 +36,8 @@ export type SottoClientErrorCode =
   /** A file to share changed or is not there. */
   | "FILE"
   | "TOO_LARGE"
+  /** Another device of the person, or a recovery, took this device out for good. */
+  | "REVOKED"
   /** The client was closed. */
   | "CLOSED"
   /** The server broke a rule that this client checks: it is not believed. */

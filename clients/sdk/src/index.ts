@@ -1,5 +1,8 @@
 export { allChecks, type Checks } from "./checks.ts";
 export { type ClientOptions, SottoClient } from "./client.ts";
+export { DevicesDesk, type OwnDevice } from "./devices/devices-desk.ts";
+export { Link, type LinkedDevice } from "./devices/give-link.ts";
+export { joinByLink, type LinkJoinOptions } from "./devices/take-link.ts";
 export { isConnectionLoss, SottoClientError, type SottoClientErrorCode } from "./errors.ts";
 export type { ClientEvent, PresenceWord } from "./events.ts";
 export type { ListenOptions } from "./history/history.ts";

@@ -2,21 +2,19 @@ import { systemClock } from "@sotto/clock";
 import {
   arrivalProof,
   createUserRecord,
-  generateEd25519,
   type Invite,
   inviteKeys,
   parseInvite,
-  signerFromSeed,
 } from "@sotto/identity";
-import { generateSealingKey } from "@sotto/mls";
-import { foldName, parseDeviceId, parseUserId } from "@sotto/protocol";
+import { foldName, parseUserId } from "@sotto/protocol";
 import { randomBytes } from "./bytes.ts";
-import { Connection } from "./connection/connection.ts";
-import { checkServer } from "./connection/server-proof.ts";
+import { newDevice } from "./devices/new-device.ts";
+import { logKeyChanges } from "./devices/pinned-log-key.ts";
+import { greet } from "./devices/stranger.ts";
 import { SottoClientError, serverError } from "./errors.ts";
 import type { ProfileStore, StoreChange } from "./ports/profile-store.ts";
 import type { Transport } from "./ports/transport.ts";
-import { loadProfile, type Profile, profileChanges } from "./profile.ts";
+import { freshProfile, type Profile, profileChanges, profileForgotten } from "./profile.ts";
 
 export interface JoinOptions {
   /** `sotto://…` or `https://…/i#…`. */
@@ -24,6 +22,8 @@ export interface JoinOptions {
   readonly name: string;
   readonly store: ProfileStore;
   readonly transport: Transport;
+  /** How this device is called in lists. Default "device". */
+  readonly deviceName?: string;
   readonly suite?: "x-wing" | "classical";
   readonly signal?: AbortSignal;
 }
@@ -37,36 +37,26 @@ const registerTimeoutMs = 15_000;
  */
 export async function join(options: JoinOptions): Promise<Profile> {
   const name = foldName(options.name);
-  if (await loadProfile(options.store)) {
-    throw new SottoClientError(
-      "PROFILE_EXISTS",
-      "this profile belongs to somebody already; use another --home for another person",
-    );
-  }
+  await freshProfile(options.store);
   const invite = readInvite(options.invite);
-  const { profile, record } = await newAccount(invite, name, options.suite ?? "x-wing");
+  const { profile, record } = await newAccount(invite, name, options);
   const signal = AbortSignal.any([
     AbortSignal.timeout(registerTimeoutMs),
     ...(options.signal ? [options.signal] : []),
   ]);
-  const events = { event: () => {}, record: () => {}, closed: () => {} };
-  const { connection, hello, transport } = await Connection.open(
-    options.transport,
-    profile.server,
-    events,
-    signal,
-  );
+  const { transport } = options;
+  const { connection } = await greet(transport, profile.server, invite.serverKeySha256, signal);
   try {
-    await checkServer(hello, transport, invite.serverKeySha256, systemClock.now());
     const { serverToken } = await inviteKeys(invite.secret);
     // The keys are kept before the server hears of them: an account whose keys are lost is lost. Where the
     // answer is lost, the account may stand: the profile stays, and its login shows whether it does.
-    await options.store.commit([...profileChanges(profile), joiningChange]);
+    const kept = [...profileChanges(profile), ...logKeyChanges(invite.logKey), joiningChange];
+    await options.store.commit(kept);
     await connection.request({ case: "register", value: { serverToken, record } }, "registered");
     await options.store.commit([{ table: "meta", key: "joining", value: undefined }]);
     return profile;
   } catch (error) {
-    if (serverError(error)) await options.store.commit(forgetChanges);
+    if (serverError(error)) await options.store.commit(profileForgotten);
     throw error;
   } finally {
     connection.close();
@@ -75,12 +65,14 @@ export async function join(options: JoinOptions): Promise<Profile> {
 
 /** Marks a profile whose registration was not answered yet. */
 const joiningChange: StoreChange = { table: "meta", key: "joining", value: new Uint8Array([1]) };
-const forgetChanges: readonly StoreChange[] = [
-  { table: "meta", key: "profile", value: undefined },
-  { table: "meta", key: "joining", value: undefined },
-];
 
 function readInvite(text: string): Invite {
+  if (/^\s*sotto:\/\/[^#]*\/l#/.test(text)) {
+    throw new SottoClientError(
+      "BAD_INVITE",
+      "that is a code of sotto link: sotto join --link <code>",
+    );
+  }
   try {
     return parseInvite(text);
   } catch (cause) {
@@ -97,50 +89,25 @@ function readInvite(text: string): Invite {
 async function newAccount(
   invite: Invite,
   name: string,
-  suite: Profile["suite"],
+  { suite = "x-wing", deviceName = "device" }: JoinOptions,
 ): Promise<{ profile: Profile; record: Uint8Array }> {
-  const [auth, sign, mls, seal] = await Promise.all([
-    generateEd25519(),
-    generateEd25519(),
-    generateEd25519(),
-    generateSealingKey(),
-  ]);
+  const { description, secrets, signer } = await newDevice(deviceName);
+  const { id: device, sign, mls } = description;
   const user = parseUserId(randomBytes(16));
-  const device = parseDeviceId(randomBytes(16));
   const { inviteKey } = await inviteKeys(invite.secret);
-  const proof = await arrivalProof(inviteKey, {
-    user,
-    device,
-    sign: sign.publicKey,
-    mls: mls.publicKey,
-  });
+  const proof = await arrivalProof(inviteKey, { user, device, sign, mls });
   const record = await createUserRecord({
     user,
     name,
     at: systemClock.now(),
-    device: {
-      id: device,
-      name: "first",
-      auth: auth.publicKey,
-      sign: sign.publicKey,
-      mls: mls.publicKey,
-      seal: seal.publicKey,
-    },
+    device: description,
     invite: { key: inviteKey.publicKey, proof },
-    signer: await signerFromSeed(sign.seed),
+    signer,
   });
-  const secrets = { auth: auth.seed, sign: sign.seed, mls: mls.seed, seal: seal.privateKey };
-  const server = { host: invite.host, port: invite.port };
+  const { host, port, serverKeySha256 } = invite;
+  const server = { host, port };
   return {
-    profile: {
-      user,
-      device,
-      name,
-      server,
-      serverKeySha256: invite.serverKeySha256,
-      suite,
-      secrets,
-    },
+    profile: { user, device, name, server, serverKeySha256, suite, secrets },
     record,
   };
 }

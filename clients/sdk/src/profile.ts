@@ -49,6 +49,20 @@ export function profileChanges(profile: Profile): StoreChange[] {
   return [{ table: "meta", key: "profile", value: utf8(JSON.stringify(json)) }];
 }
 
+/** Changes that take a profile back whose device never came to be. */
+export const profileForgotten: readonly StoreChange[] = ["profile", "joining", "log-key"].map(
+  (key) => ({ table: "meta", key, value: undefined }),
+);
+
+/** Rejects with PROFILE_EXISTS where the store is somebody's already. */
+export async function freshProfile(store: ProfileStore): Promise<void> {
+  if (!(await loadProfile(store))) return;
+  throw new SottoClientError(
+    "PROFILE_EXISTS",
+    "this profile belongs to somebody already; use another --home for another person",
+  );
+}
+
 /** The stored profile, `undefined` where there is none. Throws PROFILE_BROKEN. */
 export async function loadProfile(store: ProfileStore): Promise<Profile | undefined> {
   const bytes = await store.get("meta", "profile");

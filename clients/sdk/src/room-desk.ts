@@ -46,6 +46,11 @@ export class RoomDesk {
     return this.#rooms.all().map((room) => this.#view(room));
   }
 
+  /** How many rooms this device is in, or should come into. */
+  get expected(): number {
+    return this.#rooms.expected;
+  }
+
   /** Rooms of that title. */
   named(name: string): RoomView[] {
     return this.list().filter((room) => room.name === name);

@@ -1,4 +1,5 @@
 import type { AgentProfile } from "./agent-profile.ts";
+import { devices, joinLink, link, revokeDevice } from "./device-methods.ts";
 import { media, save, share, watch } from "./media-methods.ts";
 import { invite, join, keys, whoami } from "./people-methods.ts";
 import {
@@ -29,6 +30,10 @@ export type Method = (
 /** Everything that commands can ask of the agent. */
 export const methods: Readonly<Record<string, Method>> = {
   join,
+  joinLink,
+  link,
+  devices,
+  revokeDevice,
   whoami,
   invite,
   keys,

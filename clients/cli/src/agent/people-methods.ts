@@ -1,5 +1,7 @@
 import { join as joinServer, type SottoClient } from "@sotto/sdk";
 import { tlsTransport } from "@sotto/sdk/node";
+import type { AgentProfile } from "./agent-profile.ts";
+import { deviceNameOf } from "./device-name.ts";
 import type { Method } from "./methods.ts";
 import { optionalCount, text, texts } from "./params.ts";
 
@@ -20,22 +22,29 @@ export const join: Method = async (profile, params, { signal }) => {
     await joinServer({
       invite: text(params, "invite"),
       name: text(params, "name"),
+      deviceName: deviceNameOf(params),
       store,
       transport: tlsTransport,
       signal,
     });
   }
+  return await arrived(profile, signal);
+};
+
+/** Who a new profile is, and the rooms that it was let into: waited for a little. */
+export async function arrived(profile: AgentProfile, signal: AbortSignal): Promise<unknown> {
   const client = await profile.client();
   await client.online();
   const rooms = () =>
     client.rooms.list().filter(({ phase, name }) => phase === "active" && name !== "");
-  for (let waited = 0; waited < letInWaitMs && rooms().length === 0; waited += pollMs) {
+  const enough = () => rooms().length > 0 && rooms().length >= client.rooms.expected;
+  for (let waited = 0; waited < letInWaitMs && !enough(); waited += pollMs) {
     await new Promise((resolve) => setTimeout(resolve, pollMs));
     signal.throwIfAborted();
   }
-  const waiting = rooms().length === 0 ? { waiting: waitingForMember } : {};
+  const waiting = enough() ? {} : { waiting: waitingForMember };
   return { ...self(client), rooms: rooms().map(({ room, name }) => ({ room, name })), ...waiting };
-};
+}
 
 export const whoami: Method = async (profile) => {
   const client = await profile.client();

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import qrcode from "qrcode";
 import { CommandContext } from "../command.ts";
 import { parseDuration } from "../duration.ts";
+import { CommandError, ExitCode } from "../exit-code.ts";
 
 interface Self {
   readonly user: string;
@@ -37,12 +38,16 @@ export function count(text: string): number {
 export function registerPeople(program: Command): void {
   program
     .command("join")
-    .description("make your account with an invite")
-    .argument("<invite>", "sotto://… or the https://… link, all of it")
-    .requiredOption("--name <name>", "how others call you: letters, digits, . _ -")
-    .action(async (invite: string, _flags, command: Command) => {
+    .description(
+      "make your account with an invite, or add this device to it with a code of sotto link",
+    )
+    .argument("[invite]", "sotto://… or the https://… link, all of it")
+    .option("--name <name>", "how others call you: letters, digits, . _ -")
+    .option("--link <code>", "instead of an invite: what sotto link shows on a device of yours")
+    .option("--device-name <name>", "how this device is listed (default: the machine's name)")
+    .action(async (invite: string | undefined, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
-      const self = await context.call<Self>("join", { invite, name: command.opts()["name"] });
+      const self = await join(context, invite, command.opts());
       const rooms = (self.rooms ?? []).map(({ name }) => name).join(", ");
       context.output.result(
         self,
@@ -111,4 +116,22 @@ export function registerPeople(program: Command): void {
         ].join("\n");
       });
     });
+}
+
+async function join(
+  context: CommandContext,
+  invite: string | undefined,
+  flags: { name?: string; link?: string; deviceName?: string },
+): Promise<Self> {
+  const { name, link: code, deviceName } = flags;
+  const device = deviceName === undefined ? {} : { deviceName };
+  if (code !== undefined && invite === undefined)
+    return await context.call<Self>("joinLink", { code, ...device });
+  if (code === undefined && invite !== undefined && name !== undefined)
+    return await context.call<Self>("join", { invite, name, ...device });
+  throw new CommandError(
+    ExitCode.usage,
+    "USAGE",
+    "say either: sotto join <invite> --name <you>, or: sotto join --link <code>",
+  );
 }

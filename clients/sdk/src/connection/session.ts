@@ -159,7 +159,11 @@ export class Session implements AsyncDisposable {
               !reconnects(closeCode) &&
               closeCode !== CloseCode.LOGIN_TIMEOUT
             ) {
-              this.#refuse(new SottoClientError("REFUSED", reason));
+              this.#refuse(
+                closeCode === CloseCode.DEVICE_REVOKED
+                  ? revoked()
+                  : new SottoClientError("REFUSED", reason),
+              );
             }
             if (online) this.#events.offline(reason);
             ended(reconnectAfterMs ?? 0);
@@ -185,7 +189,7 @@ export class Session implements AsyncDisposable {
 
   #fail(error: unknown): void {
     const cause = error instanceof Error ? error : new Error(String(error));
-    if (isFinal(cause)) this.#refuse(cause);
+    if (isFinal(cause)) this.#refuse(isRevocation(cause) ? revoked(cause) : cause);
     this.#lastFailure = cause;
   }
 
@@ -232,6 +236,19 @@ export async function authenticate(
   const signature = await options.authKey.sign(input);
   const body = { protocolVersion, device, nonce, signature, quiet: options.quiet() };
   return await connection.request({ case: "authenticate", value: body }, "authenticated");
+}
+
+function isRevocation(error: Error): boolean {
+  return error instanceof SottoError && error.code === ErrorCode.DEVICE_REVOKED;
+}
+
+/** What a person reads on a device that is out. */
+function revoked(cause?: unknown): SottoClientError {
+  return new SottoClientError(
+    "REVOKED",
+    "this device was revoked: it hears and sends nothing any more. What it has read stays here; link it anew to use it again",
+    { cause },
+  );
 }
 
 /** True where trying again changes nothing until a person acts. */

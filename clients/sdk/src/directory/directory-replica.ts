@@ -1,4 +1,4 @@
-import { Directory, parseRecord } from "@sotto/identity";
+import { Directory, type IdentityRecord, parseRecord } from "@sotto/identity";
 import { limits, toHex, toSafeNumber } from "@sotto/protocol";
 import { equalBytes, sha256 } from "../bytes.ts";
 import type { Checks } from "../checks.ts";
@@ -46,6 +46,13 @@ export class DirectoryReplica {
 
   get size(): number {
     return this.directory.size;
+  }
+
+  /** The record of this index. Throws `RangeError` where there is none. */
+  async record(index: number): Promise<IdentityRecord> {
+    const bytes = await this.#store.get("directory", String(index).padStart(10, "0"));
+    if (!bytes) throw new RangeError(`there is no record ${index}`);
+    return parseRecord(bytes).record;
   }
 
   /** Calls back after records were added. */

@@ -1,10 +1,8 @@
 import { rosterFromMessage } from "@sotto/identity";
-import { EnvelopeKind, fromHex, toHex } from "@sotto/protocol";
-import { sha256 } from "../bytes.ts";
+import { fromHex } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import type { Committer } from "./committer.ts";
-import { writeEnvelope } from "./envelopes.ts";
-import { judgeAt } from "./judge.ts";
+import { writeExternalCommit } from "./external-commit.ts";
 import type { RoomReplica } from "./room-replica.ts";
 
 const attemptsMax = 3;
@@ -44,32 +42,7 @@ async function write(room: RoomReplica, connection: Connection) {
     );
     state.roster = rosterFromMessage(roster);
   }
-  const [groupInfo, tree] = await Promise.all([
-    context.parts.fetch(connection, state.room, last.groupInfo),
-    context.parts.fetch(connection, state.room, last.tree),
-  ]);
-  const joined = await context.mls.joinByExternalCommit({
-    groupInfo,
-    tree,
-    identity: context.leaf,
-    signatureKey: context.mlsKey,
-    resync: state.roster.devices.has(context.profile.device),
-    judge: judgeAt(context, context.directory.size),
-  });
-  const newTree = await joined.group.tree();
-  const treePart = await context.parts.describe(newTree);
-  const draft = {
-    kind: EnvelopeKind.REJOIN,
-    added: [context.profile],
-    commit: await context.parts.describe(joined.commit),
-    welcome: await context.parts.describe(undefined),
-    groupInfo: await context.parts.describe(joined.groupInfo),
-    tree: treePart,
-  };
-  await context.parts.upload(connection, state.room, draft.commit, joined.commit);
-  const envelope = await writeEnvelope(context, state, draft);
-  const hash = toHex(await sha256(envelope));
-  state.pending = { sha256: hash, staged: await joined.group.serialise(), begins: true };
+  const written = await writeExternalCommit(context, state, connection, last);
   await room.persist([], false);
-  return { envelope, sha256: hash, tree: newTree, treePart };
+  return written;
 }

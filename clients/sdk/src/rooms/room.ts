@@ -24,6 +24,7 @@ export class Room {
     this.upkeep = new Upkeep(this);
     this.asking = new AskAgain(replica, () => this.sender.wake());
     replica.onReplies = () => this.sender.wake();
+    this.sender.onRevokedLeaf = () => this.upkeep.wake();
     replica.onAdvanced = () => this.#advanced();
   }
 

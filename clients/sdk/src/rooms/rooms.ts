@@ -13,8 +13,9 @@ import {
 } from "@sotto/protocol";
 import { randomBytes, sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
-import { SottoClientError, serverError } from "../errors.ts";
+import { mayPass, SottoClientError, serverError } from "../errors.ts";
 import { addDevices } from "./changes.ts";
+import { entranceInto } from "./entrance.ts";
 import { writeEnvelope } from "./envelopes.ts";
 import { encodePolicy, type HistoryWord } from "./policy.ts";
 import { Room } from "./room.ts";
@@ -23,11 +24,17 @@ import { RoomReplica } from "./room-replica.ts";
 import { newRoomState, parseRoomState, type RoomState } from "./room-state.ts";
 
 const stepTimeoutMs = 30_000;
+/** Members let a further device in within this time; then it comes in by itself. */
+const comeInAfterMs = 3_000;
+const comeInSpreadMs = 2_000;
+const comeInAttemptsMax = 4;
 
 /** All rooms of this device: loads them, follows them, makes new ones. */
 export class Rooms {
   readonly #context: RoomContext;
   readonly #rooms = new Map<RoomId, Room>();
+  /** Rooms of this person that this device is not in yet. */
+  readonly #outside = new Set<RoomId>();
   #listening: (() => void) | undefined;
 
   private constructor(context: RoomContext) {
@@ -59,22 +66,82 @@ export class Rooms {
     return this.#rooms.get(room);
   }
 
+  /** Rooms that this device is in or should come into. */
+  get expected(): number {
+    const inside = this.all().filter(({ replica }) => replica.state.phase !== "left");
+    return new Set([...inside.map(({ replica }) => replica.room), ...this.#outside]).size;
+  }
+
   /** Follows every room on a new connection, the ones that this device was let into meanwhile included. */
   async resume(connection: Connection): Promise<void> {
     const listed = await connection.request({ case: "listRooms", value: {} }, "roomList");
+    this.#outside.clear();
     for (const entry of listed.rooms) {
       const entered = toSafeNumber(entry.entered);
-      if (entered > 0) await this.#ensure(parseRoomId(entry.room), entered);
+      const room = parseRoomId(entry.room);
+      if (entered > 0) await this.#ensure(room, entered);
+      else if (!this.#isIn(room)) this.#outside.add(room);
     }
     await Promise.all(this.all().map((room) => this.#follow(room, connection)));
+    for (const room of this.#outside) void this.#comeIn(connection, room);
   }
 
   /** The server says that this device was let into a room. */
   async entered(connection: Connection, room: RoomId, sequence: number): Promise<void> {
     const known = this.#rooms.get(room);
     if (known && known.replica.state.phase !== "left") return;
+    this.#outside.delete(room);
     const fresh = await this.#ensure(room, sequence);
     await this.#follow(fresh, connection);
+  }
+
+  #isIn(room: RoomId): boolean {
+    const known = this.#rooms.get(room);
+    return known !== undefined && known.replica.state.phase !== "left";
+  }
+
+  /** A further device that no member lets in comes in by an external commit. */
+  async #comeIn(connection: Connection, id: RoomId): Promise<void> {
+    const { clock, random, signal, notice } = this.#context;
+    try {
+      await clock.sleep(comeInAfterMs + random() * comeInSpreadMs, signal);
+      for (let attempt = 1; this.#outside.has(id) && !connection.closed; attempt++) {
+        if (await this.#tryToComeIn(connection, id)) this.#outside.delete(id);
+        else if (attempt === comeInAttemptsMax) return;
+        else await clock.sleep(comeInSpreadMs * random() * attempt, signal);
+      }
+    } catch (error) {
+      if (signal.aborted || connection.closed) return;
+      notice(id, `this device could not come into a room of yours: ${String(error)}`);
+    }
+  }
+
+  /** True where nothing is left to do. Rejects with what trying again does not change. */
+  async #tryToComeIn(connection: Connection, id: RoomId): Promise<boolean> {
+    const listed = await connection.request({ case: "listRooms", value: {} }, "roomList");
+    const entry = listed.rooms.find(({ room }) => parseRoomId(room) === id);
+    if (!entry || this.#isIn(id)) return true;
+    if (entry.entered > 0n) {
+      await this.entered(connection, id, toSafeNumber(entry.entered));
+      return true;
+    }
+    try {
+      const { state, commit } = await entranceInto(this.#context, connection, id);
+      state.title = this.#rooms.get(id)?.replica.state.title ?? "";
+      const room = this.#add(await RoomReplica.open(this.#context, state));
+      await room.replica.persist([], false);
+      const value = { room: fromHex(id), envelope: commit.envelope };
+      await connection.request({ case: "commit", value }, "appended");
+      await this.#context.parts.upload(connection, id, commit.treePart, commit.tree);
+      await this.#follow(room, connection);
+      return true;
+    } catch (error) {
+      const refused = serverError(error);
+      // Where the answer was lost the room stays: following it shows whether this device is in.
+      if (refused && this.#rooms.get(id)?.replica.state.pending?.begins) await this.#forget(id);
+      if (mayPass(error)) return false;
+      throw error;
+    }
   }
 
   take(connection: Connection, record: RecordMessage): void {

@@ -12,8 +12,10 @@ import { randomBytes } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
 import { draftMessage } from "./draft-message.ts";
+import type { LeafName } from "./envelopes.ts";
 import { messageAad } from "./open-content.ts";
 import { type OutboxEntry, outboxEntriesMax } from "./outbox.ts";
+import { revokedLeaves } from "./revoked-leaves.ts";
 import type { RoomReplica } from "./room-replica.ts";
 import { takeBack } from "./take-back.ts";
 
@@ -23,6 +25,8 @@ const windowMessages = 32;
 const reservedGenerations = 128;
 const stepTimeoutMs = 30_000;
 const retryWaitMs = 500;
+/** A revoked device is out of a room within this time, or people are told why sending waits. */
+const takenOutWithinMs = 10_000;
 
 /** Where a message of this device stands. */
 export interface Sent {
@@ -48,6 +52,8 @@ export class Sender {
   readonly #acknowledged = new Set<MessageId>();
   /** Sealed at least once, or in an earlier life of this client perhaps: may stand in the log, its content is fixed. */
   readonly #attempted = new Set<MessageId>();
+  /** Called where a revoked device keeps messages waiting. */
+  onRevokedLeaf: () => void = () => {};
   #running = false;
   #again = false;
 
@@ -132,6 +138,7 @@ export class Sender {
   /** Seals and sends up to a window of messages under the present handshake record. */
   async #window(connection: Connection): Promise<void> {
     const sealed = await this.#seal();
+    if (!sealed) return await this.#untilTakenOut();
     const outcomes = await Promise.all(
       sealed.map(async ({ entry, bytes, handshake }) => {
         try {
@@ -149,13 +156,15 @@ export class Sender {
       );
   }
 
-  #seal(): Promise<{ entry: OutboxEntry; bytes: Uint8Array; handshake: number }[]> {
+  /** `undefined` while the group holds a revoked device: nothing is sealed for one. */
+  #seal(): Promise<{ entry: OutboxEntry; bytes: Uint8Array; handshake: number }[] | undefined> {
     return this.#room.exclusive(async () => {
       const entries = this.#unsent().slice(0, windowMessages);
       const { group, state, room } = this.#room;
       if (!group || state.phase !== "active" || !state.roster) {
         throw new SottoClientError("NOT_IN_ROOM", "this device is not in the room now");
       }
+      if (this.#revoked().length > 0) return undefined;
       const needed = group.nextGeneration + entries.length;
       if (
         !state.reserved ||
@@ -174,6 +183,25 @@ export class Sender {
       }
       return sealed;
     });
+  }
+
+  #revoked(): LeafName[] {
+    const { context, group } = this.#room;
+    return group && context.checks.revokedLeaf ? revokedLeaves(context.directory, group) : [];
+  }
+
+  /** A member's device takes revoked ones out, this one too; what was to be sent goes out after that. */
+  async #untilTakenOut(): Promise<void> {
+    const { context, room } = this.#room;
+    this.onRevokedLeaf();
+    try {
+      await this.#room.until(() => this.#revoked().length === 0, takenOutWithinMs);
+    } catch (error) {
+      const [leaf] = this.#revoked();
+      if (!leaf || context.signal.aborted) throw error;
+      const name = context.directory.directory.user(leaf.user)?.name ?? leaf.user;
+      context.notice(room, `sending waits until a revoked device of ${name} is out of this room`);
+    }
   }
 
   async #append(

@@ -1,10 +1,11 @@
 import { arrivedWith, openGrant, standingDevices } from "@sotto/identity";
 import type { Group } from "@sotto/mls";
-import { fromHex, toHex, type UserId } from "@sotto/protocol";
+import { type DeviceId, fromHex, toHex, type UserId } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { mayPass } from "../errors.ts";
 import { addDevices, removeDevices } from "./changes.ts";
 import type { LeafName } from "./envelopes.ts";
+import { isRevoked } from "./revoked-leaves.ts";
 import type { Room } from "./room.ts";
 
 /** Somebody who has just arrived publishes keys a moment later: looked for again, less and less often. */
@@ -70,21 +71,17 @@ export class Upkeep {
 
   async #takeOut(): Promise<void> {
     const { replica, committer } = this.#room;
-    const directory = replica.context.directory.directory;
-    const own = replica.context.profile.user;
-    const admin = replica.state.roster?.admins.includes(own) === true;
-    const { disabled } = replica.context;
-    // Only an admin removes others; one's own devices anybody does, and whom the operator switched off.
-    const owed = ({ user, device }: LeafName) =>
-      disabled.has(user) ||
-      ((admin || user === own) && directory.device(device)?.revokedAt !== undefined);
-    const change = (group: Group) => removeDevices(group, owed, disabled);
-    if (!replica.group || !change(replica.group)) return;
-    await replica.context.clock.sleep(
-      replica.context.random() * patienceMs,
-      replica.context.signal,
-    );
-    await committer.commit(async (group) => change(group));
+    const { context, group } = replica;
+    const { disabled, directory, profile } = context;
+    // What anybody may: devices that were revoked, and people whom the operator switched off.
+    const owed = ({ user, device }: LeafName) => disabled.has(user) || isRevoked(directory, device);
+    const change = (now: Group) => removeDevices(now, owed, disabled);
+    const first = group && change(group);
+    if (!first) return;
+    // One's own lost device is taken out at once; for others their own devices go first.
+    if (!first.removed?.some(({ user }) => user === profile.user))
+      await context.clock.sleep(context.random() * patienceMs, context.signal);
+    await committer.commit(async (now) => change(now));
   }
 
   async #letIn(connection: Connection): Promise<void> {
@@ -100,7 +97,8 @@ export class Upkeep {
       return await addDevices(replica, connection, group, still);
     });
     if (after === before) return this.#laterAgain();
-    await this.#room.tellTitle();
+    // Not waited for: where a device was revoked meanwhile, it is this upkeep that sending waits for.
+    void this.#room.tellTitle().catch(() => {});
     // There may be more of them than fit one commit.
     this.#again = true;
   }
@@ -111,7 +109,7 @@ export class Upkeep {
     if (waitMs !== undefined && group) context.clock.after(waitMs, () => this.#begin());
   }
 
-  /** Devices that belong in the room and are not; `own` where this device's user invited one of them. */
+  /** Devices that belong in the room and are not; `own` where this device's user has or invited one of them. */
   async #waiting(connection: Connection): Promise<{ devices: LeafName[]; own: boolean }> {
     const { replica } = this.#room;
     const { group, context } = replica;
@@ -119,17 +117,22 @@ export class Upkeep {
     const directory = context.directory.directory;
     const members = group.members();
     const present = new Set(members.map((member) => member.device));
-    const users = new Set(members.map((member) => member.user as UserId));
+    // Who is there only by devices that were revoked is not there any more.
+    const users = new Set(
+      members
+        .filter(({ device }) => !isRevoked(context.directory, device as DeviceId))
+        .map((member) => member.user as UserId),
+    );
     const arrived = await this.#arrived(connection, users);
     for (const user of arrived.users) users.add(user);
     for (const user of replica.state.roster?.direct ?? []) users.add(user);
-    const devices: LeafName[] = [];
-    for (const user of users) {
-      if (context.disabled.has(user)) continue;
-      for (const { id } of standingDevices(directory.user(user)))
-        if (!present.has(id)) devices.push({ user, device: id });
-    }
-    return { devices, own: arrived.own };
+    const devices = [...users]
+      .filter((user) => !context.disabled.has(user))
+      .flatMap((user) => standingDevices(directory.user(user)))
+      .filter(({ id }) => !present.has(id))
+      .map(({ user, id }) => ({ user, device: id }));
+    const own = arrived.own || devices.some(({ user }) => user === context.profile.user);
+    return { devices, own };
   }
 
   /** Newcomers whose invite grants this room, and who never were in it. */

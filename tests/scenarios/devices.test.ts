@@ -1,0 +1,182 @@
+import { makeLinkCode, parseLinkCode } from "@sotto/identity";
+import { joinByLink, loadProfile, MemoryStore } from "@sotto/sdk";
+import { expect, test } from "vitest";
+import { type Joined, texts, until, World } from "./world.ts";
+
+/** A store that outlives its clients. */
+class LastingStore extends MemoryStore {
+  override async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** A further device of a person, linked by one that is there. */
+async function linked(world: World, by: Joined, deviceName: string): Promise<Joined> {
+  const store = new LastingStore();
+  const link = await by.client.devices.link();
+  const done = link.complete(new AbortController().signal);
+  await joinByLink({ code: link.code, deviceName, store, transport: world.transport });
+  await expect(done).resolves.toMatchObject({ name: deviceName });
+  return await world.open(`${by.name}/${deviceName}`, store);
+}
+
+test("two devices of one person read what others say, and others read both", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  const phone = await linked(world, alice, "phone");
+  expect(phone.client.profile).toMatchObject({ user: alice.client.profile.user, name: "alice" });
+  await phone.client.rooms.waitFor("general", 10_000);
+  await bob.client.send("general", "for both of you");
+  await phone.client.send("general", "from the phone");
+  await alice.client.send("general", "from the laptop");
+  for (const reader of [alice, phone, bob])
+    await until(`${reader.name} read all`, async () => {
+      const read = await texts(reader, "general");
+      return ["for both of you", "from the phone", "from the laptop"].every((text) =>
+        read.includes(text),
+      );
+    });
+  expect(bob.client.rooms.members("general")).toContainEqual(
+    expect.objectContaining({ name: "alice", devices: 2 }),
+  );
+});
+
+test("a device that nobody lets in comes in by itself", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  await bob.client[Symbol.asyncDispose]();
+  const store = new LastingStore();
+  const link = await alice.client.devices.link();
+  const joins = joinByLink({
+    code: link.code,
+    deviceName: "phone",
+    store,
+    transport: world.transport,
+  });
+  await link.complete(new AbortController().signal);
+  await alice.client[Symbol.asyncDispose]();
+  await joins;
+  // Alone on the server: there is nobody who could add it.
+  const phone = await world.open("phone", store);
+  await until("phone is in", () =>
+    phone.client.rooms.list().some(({ phase }) => phase === "active"),
+  );
+  const [room] = phone.client.rooms.list();
+  await phone.client.send(room?.room ?? "", "all by myself");
+  const later = await world.open("bob", bob.store);
+  await until("bob reads it", async () => (await texts(later)).includes("all by myself"));
+});
+
+test("a revoked device is cut off at once, taken out of rooms, and reads nothing more", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  const phone = await linked(world, alice, "phone");
+  await phone.client.rooms.waitFor("general", 10_000);
+  await bob.client.send("general", "before");
+  await until("phone reads", async () => (await texts(phone)).includes("before"));
+
+  const begun = performance.now();
+  await alice.client.devices.revoke("phone");
+  await until("phone is cut off", () => phone.client.refusal !== undefined, 1_000);
+  expect(performance.now() - begun).toBeLessThan(1_000);
+  expect(phone.client.refusal).toMatchObject({ code: "REVOKED" });
+  await bob.client.send("general", "after");
+  await alice.client.send("general", "and after that");
+  await until("alice reads on", async () => (await texts(alice)).includes("after"));
+  expect(bob.client.rooms.members("general")).toContainEqual(
+    expect.objectContaining({ name: "alice", devices: 1 }),
+  );
+  expect(await texts(phone)).not.toContain("after");
+  await expect(phone.client.send("general", "still here?")).rejects.toMatchObject({
+    code: "REVOKED",
+  });
+  expect(await alice.client.devices.list()).toMatchObject([
+    { current: true, revoked: false },
+    { name: "phone", current: false, revoked: true },
+  ]);
+});
+
+test("anybody's device takes a revoked one out, and sends only after that", async () => {
+  await using world = await World.start();
+  const [alice, bob, carol] = await world.people("alice", "bob", "carol");
+  const phone = await linked(world, bob, "phone");
+  await phone.client.rooms.waitFor("general", 10_000);
+  await phone.client.devices.revoke((await firstOf(phone)).device);
+  await phone.client[Symbol.asyncDispose]();
+  await alice.client[Symbol.asyncDispose]();
+  // Of those who are left only carol, who is no admin, has to do with it.
+  await carol.client.send("general", "without bob's laptop");
+  expect(carol.client.rooms.members("general")).toContainEqual(
+    expect.objectContaining({ name: "bob", devices: 1 }),
+  );
+  expect(bob.client.refusal).toMatchObject({ code: "REVOKED" });
+  expect(await texts(bob)).not.toContain("without bob's laptop");
+});
+
+async function firstOf(person: Joined) {
+  const [first] = await person.client.devices.list();
+  if (!first) throw new Error("no device");
+  return first;
+}
+
+test("a code is good for one device, and says so to the next one", async () => {
+  await using world = await World.start();
+  const [alice] = await world.people("alice");
+  const { transport } = world;
+  const link = await alice.client.devices.link();
+  const join = (store: MemoryStore, signal?: AbortSignal) =>
+    joinByLink({
+      code: link.code,
+      deviceName: "phone",
+      store,
+      transport,
+      ...(signal ? { signal } : {}),
+    });
+  const done = link.complete(new AbortController().signal);
+  await join(new MemoryStore());
+  await done;
+  await expect(join(new MemoryStore())).rejects.toMatchObject({
+    code: "LINK_ENDED",
+    message: expect.stringContaining("used by another device"),
+  });
+  expect(await alice.client.devices.list()).toHaveLength(2);
+});
+
+test("what the old device ends, the new one hears", async () => {
+  await using world = await World.start();
+  const [alice] = await world.people("alice");
+  const link = await alice.client.devices.link();
+  const stop = new AbortController();
+  const done = link.complete(stop.signal);
+  stop.abort(new Error("ctrl-c"));
+  await expect(done).rejects.toThrow("ctrl-c");
+  const store = new MemoryStore();
+  const late = joinByLink({
+    code: link.code,
+    deviceName: "phone",
+    store,
+    transport: world.transport,
+  });
+  await expect(late).rejects.toMatchObject({
+    code: "LINK_ENDED",
+    message: expect.stringContaining("ended on the other device"),
+  });
+  expect(await loadProfile(store)).toBeUndefined();
+});
+
+test("a code of another server, an unknown one, and what is none are refused", async () => {
+  await using world = await World.start();
+  const [alice] = await world.people("alice");
+  const { code } = await alice.client.devices.link();
+  const join = (text: string) =>
+    joinByLink({
+      code: text,
+      deviceName: "phone",
+      store: new MemoryStore(),
+      transport: world.transport,
+    });
+  const parsed = parseLinkCode(code);
+  const strange = { ...parsed, serverKeySha256: parsed.secret };
+  await expect(join(makeLinkCode(strange))).rejects.toMatchObject({ code: "WRONG_SERVER" });
+  const expired = { ...parsed, secret: parsed.serverKeySha256 };
+  await expect(join(makeLinkCode(expired))).rejects.toMatchObject({ code: "LINK_ENDED" });
+  await expect(join("sotto://host/#abc")).rejects.toMatchObject({ code: "BAD_INVITE" });
+});
