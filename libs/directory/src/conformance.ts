@@ -81,6 +81,14 @@ export function describeDirectoryStore(
       await expect(store.read(0, 1001)).rejects.toThrow();
     });
 
+    test("what was read can be waited for until it is durable", async () => {
+      const appending = store.append(record("a"));
+      await store.settled();
+      await appending;
+      await store.settled();
+      expect(await (await opened.reopen()).size()).toBe(1);
+    });
+
     test("of records for one place in a chain exactly one is taken", async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, () => store.append(record("a"))),

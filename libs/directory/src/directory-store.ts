@@ -107,6 +107,8 @@ export interface DirectoryStore extends AsyncDisposable {
   /** Records from `from` (inclusive), at most `limit` of them (1 to 1,000). */
   read(from: number, limit: number): Promise<readonly StoredRecord[]>;
   size(): Promise<number>;
+  /** Resolves when every record that a read could have seen before the call is durable, whoever appended it. */
+  settled(): Promise<void>;
 
   putInvite(invite: StoredInvite): Promise<void>;
   getInvite(tokenHash: Hex): Promise<StoredInvite | undefined>;

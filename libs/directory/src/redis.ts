@@ -117,6 +117,11 @@ class RedisDirectory implements DirectoryStore {
     return await this.#run(() => this.#reads.llen(this.#key("records")));
   }
 
+  /** What another connection wrote before this write is before it in the append-only file too. */
+  async settled(): Promise<void> {
+    await this.#write(["SET", this.#key("settled"), "1"]);
+  }
+
   async putInvite(invite: StoredInvite): Promise<void> {
     const { tokenHash, createdBy, createdAt, expiresAt, usesLeft, grants } = invite;
     const fields = [createdBy, createdAt, expiresAt, usesLeft, Buffer.from(grants)] as const;

@@ -16,6 +16,7 @@ export interface SqliteCalls {
   append(record: RecordAppend): AppendOutcome;
   read(from: number, limit: number): readonly StoredRecord[];
   size(): number;
+  settled(): void;
   putInvite(invite: StoredInvite): void;
   getInvite(tokenHash: string): StoredInvite | undefined;
   listInvites(): readonly StoredInvite[];

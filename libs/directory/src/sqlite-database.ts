@@ -97,6 +97,9 @@ export class SqliteDatabase implements SqliteCalls {
     );
   }
 
+  /** Its answer leaves after the transaction is written, like that of every read. */
+  settled(): void {}
+
   putInvite(invite: StoredInvite): void {
     this.#run(
       "INSERT OR REPLACE INTO invites (token_hash, created_by, created_at, expires_at, uses_left, grants) VALUES (?, ?, ?, ?, ?, ?)",

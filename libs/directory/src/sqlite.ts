@@ -89,6 +89,10 @@ class SqliteDirectory implements DirectoryStore {
     return this.#call("size");
   }
 
+  settled(): Promise<void> {
+    return this.#call("settled");
+  }
+
   putInvite(invite: StoredInvite): Promise<void> {
     return this.#call("putInvite", invite);
   }
