@@ -46,12 +46,7 @@ export class Person {
 
   /** Begins to listen; lines arrive in `lines` as they are printed. */
   listen(...args: readonly string[]): Listener {
-    return this.begin("listen", ...args);
-  }
-
-  /** Begins any command that prints as it goes. */
-  begin(...args: readonly string[]): Listener {
-    return new Listener(this.#spawn(args));
+    return new Listener(this.#spawn(["listen", ...args]));
   }
 
   #spawn(args: readonly string[]): ChildProcess {
@@ -67,7 +62,7 @@ export class Person {
 
 const waitTimeoutMs = 20_000;
 
-/** A running command, `sotto listen` for one. */
+/** A running `sotto listen`. */
 export class Listener {
   readonly lines: Line[] = [];
   readonly #child: ChildProcess;
@@ -106,12 +101,5 @@ export class Listener {
 
   stop(): void {
     this.#child.kill("SIGTERM");
-  }
-
-  /** Its exit code, waited for. */
-  async ended(): Promise<number | null> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null)
-      await new Promise((resolve) => this.#child.once("close", resolve));
-    return this.#child.exitCode;
   }
 }

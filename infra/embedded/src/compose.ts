@@ -14,10 +14,11 @@ import {
 import { systemClock } from "@sotto/clock";
 import { type DirectoryStore, DirectoryStoreError } from "@sotto/directory";
 import { openSqliteDirectory } from "@sotto/directory/sqlite";
-import { makeInvite, RecordError, type Signer, sha256 } from "@sotto/identity";
+import { makeInvite, RecordError, sha256 } from "@sotto/identity";
 import {
   type KeyserverService,
-  loadServerIdentity,
+  loadServerKeys,
+  type ServerKeys,
   serveOperator,
   startKeyserver,
 } from "@sotto/keyserver";
@@ -81,7 +82,7 @@ async function compose(
     media: metricsOf("media"),
   };
   const part = (service: string) => logger.child({ service });
-  const identityKey = await loadServerIdentity(data.path);
+  const keys = await loadServerKeys(data.path);
   const onError = (error: unknown) => logger.error("a handler failed", { err: errorOf(error) });
   const ownBus = owned.use(createInProcessBus({ onError }));
   const bus = overrides.bus?.(ownBus) ?? ownBus;
@@ -99,7 +100,7 @@ async function compose(
       clock,
       logger: part("keyserver"),
       metrics: metrics.keyserver,
-      identityKey,
+      keys,
     }),
   );
   const presence = owned.use(
@@ -164,7 +165,7 @@ async function compose(
     await serveOperator({
       operator: keyserver.operator,
       path: options.adminSocket ?? adminSocketPath(data.path),
-      identityKey,
+      keys,
       address: () => reachable,
       logger: part("keyserver"),
     }),
@@ -175,7 +176,7 @@ async function compose(
       admin: { host: admin.host, port: admin.port },
       reachable,
       data: data.path,
-      ownerInvite: await ownerInvite(keyserver, identityKey, reachable),
+      ownerInvite: await ownerInvite(keyserver, keys, reachable),
     },
     drain: () => drain(edge),
   };
@@ -187,7 +188,7 @@ async function drain(edge: Edge): Promise<void> {
 
 async function ownerInvite(
   keyserver: KeyserverService,
-  identityKey: Signer,
+  { identityKey, logKey }: ServerKeys,
   reachable: PublicAddress,
 ) {
   const secret = await keyserver.ownerInvite();
@@ -197,6 +198,7 @@ async function ownerInvite(
     host: reachable.host,
     port: reachable.port,
     serverKeySha256,
+    logKey: logKey.publicKey,
     rooms: [],
     secret,
     expiresAt: 0,

@@ -1,6 +1,18 @@
 export { acceptDevice } from "./accept-device.ts";
 export { fromBase64Url, toBase64Url } from "./base64url.ts";
 export { type Circumstances, checkEnvelope, removableBy } from "./check-envelope.ts";
+export {
+  type Checkpoint,
+  checkpointNote,
+  checkpointOrigin,
+  checkpointText,
+  noteKeyId,
+  openCheckpoint,
+  signCheckpoint,
+  signLogKey,
+  verifyCheckpoint,
+  verifyLogKey,
+} from "./checkpoint.ts";
 export { sha256, sha256Hex } from "./digest.ts";
 export { directRoomId } from "./direct-room.ts";
 export {

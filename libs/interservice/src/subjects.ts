@@ -10,6 +10,7 @@ export const subjects = {
   presenceSnapshot: "svc.presence.snapshot",
   hintRoster: "hint.roster",
   hintDirectory: "hint.directory",
+  hintHandBack: "hint.hand-back",
   hintGrants: "hint.grants",
   hintDisabled: "hint.disabled",
   presenceLease: "presence.lease",

@@ -35,6 +35,13 @@ export async function announceRecord(server: Keyserver, index: number): Promise<
   for (const device of revoked) await server.lastResorts.drop(device);
 }
 
+/** The same for all records from `from` on. */
+export async function announceRecords(server: Keyserver, from: number): Promise<void> {
+  const revoked = server.state.directory.revokedSince(from).map(({ id }) => id);
+  announceDirectory(server, revoked);
+  for (const device of revoked) await server.lastResorts.drop(device);
+}
+
 /** Remembers a roster change for edges that ask, and tells it at once. */
 export function announceRoster({ bus, changes }: Keyserver, change: RosterChanged): void {
   changes.add(change);

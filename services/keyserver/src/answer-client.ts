@@ -1,8 +1,10 @@
 import type { ServiceCall } from "@sotto/interservice";
 import { ErrorCode, parseDeviceId, parseUserId, SottoError } from "@sotto/protocol";
+import { getCheckpoint, getConsistencyProof, getInclusionProof } from "./commands/checkpoints.ts";
 import type { Answer, Keyserver, Principal } from "./commands/command.ts";
 import { commit } from "./commands/commit.ts";
 import { createInvite } from "./commands/create-invite.ts";
+import { handBackRecords } from "./commands/hand-back.ts";
 import { claimKeyPackages, publishKeyPackages } from "./commands/key-packages.ts";
 import { getLink, openLink, putLink } from "./commands/link.ts";
 import { listGrants } from "./commands/list-grants.ts";
@@ -21,10 +23,17 @@ export async function answerClient(server: Keyserver, call: ServiceCall): Promis
   if (body.case === "register") return await register(server, body.value);
   if (body.case === "putLink") return await putLink(server, body.value);
   if (body.case === "getLink") return await getLink(server, body.value);
+  if (body.case === "handBackRecords") return await handBackRecords(server, body.value);
   const caller = await principalOf(server, call);
   switch (body.case) {
     case "readDirectory":
       return await readDirectory(server, body.value);
+    case "getCheckpoint":
+      return await getCheckpoint(server);
+    case "getInclusionProof":
+      return await getInclusionProof(server, body.value);
+    case "getConsistencyProof":
+      return await getConsistencyProof(server, body.value);
     case "submitRecord":
       return await submitRecord(server, body.value, caller);
     case "createInvite":

@@ -56,7 +56,8 @@ test("a certificate's key is vouched for with the server identity key, for a wee
   const certify = (request: { spkiSha256: Uint8Array }) =>
     server.call(subjects.keyserverCertify, CertifyRequestSchema, CertifyResponseSchema, request);
   const { serverKey, proof } = await certify({ spkiSha256 });
-  expect(serverKey).toEqual(world.identityKey.publicKey);
+  const { identityKey } = await world.keys();
+  expect(serverKey).toEqual(identityKey.publicKey);
   const now = world.clock.now();
   expect(proof).toMatchObject({
     spkiSha256,

@@ -2,12 +2,12 @@ import { connectNatsBus } from "@sotto/bus/nats";
 import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
 import { systemClock } from "@sotto/clock";
 import { openRedisDirectory } from "@sotto/directory/redis";
-import { makeInvite, type Signer, sha256 } from "@sotto/identity";
+import { makeInvite, sha256 } from "@sotto/identity";
 import { openJetStreamLog } from "@sotto/log/jetstream";
 import { natsOf, type PublicAddress, publicAddress } from "@sotto/settings";
 import type { KeyserverConfig } from "./config.ts";
 import { serveOperator } from "./operator/operator-socket.ts";
-import { loadServerIdentity } from "./server-identity.ts";
+import { loadServerKeys, type ServerKeys } from "./server-keys.ts";
 import { type KeyserverService, startKeyserver } from "./start-keyserver.ts";
 
 export interface ComposeDeps {
@@ -26,7 +26,7 @@ export async function composeKeyserver(
   const clock = systemClock;
   const onError = (error: unknown) =>
     logger.error("a handler of the bus failed", { error: String(error) });
-  const identityKey = await loadServerIdentity(config.identityFolder);
+  const keys = await loadServerKeys(config.identityFolder);
   const bus = owned.use(await connectNatsBus({ ...natsOf(config), name: "keyserver", onError }));
   const log = owned.use(
     await openJetStreamLog({
@@ -45,7 +45,7 @@ export async function composeKeyserver(
     }),
   );
   const keyserver = owned.use(
-    await startKeyserver({ bus, log, store, clock, logger, metrics, identityKey }),
+    await startKeyserver({ bus, log, store, clock, logger, metrics, keys }),
   );
   const checks = { keyserver: () => keyserver.ready(), bus: () => bus.connected };
   const { adminHost: host, adminPort: port } = config;
@@ -54,9 +54,9 @@ export async function composeKeyserver(
   if (config.adminSocket) {
     const { operator } = keyserver;
     const path = config.adminSocket;
-    owned.use(await serveOperator({ operator, path, identityKey, address: () => address, logger }));
+    owned.use(await serveOperator({ operator, path, keys, address: () => address, logger }));
   }
-  await tellOwnerInvite(keyserver, identityKey, address, invited);
+  await tellOwnerInvite(keyserver, keys, address, invited);
   return {};
 }
 
@@ -68,7 +68,7 @@ function reachableAt({ address, domain, bind, port }: KeyserverConfig): PublicAd
 
 async function tellOwnerInvite(
   keyserver: KeyserverService,
-  identityKey: Signer,
+  { identityKey, logKey }: ServerKeys,
   address: PublicAddress,
   invited: ComposeDeps["invited"],
 ): Promise<void> {
@@ -80,6 +80,7 @@ async function tellOwnerInvite(
       host: address.host,
       port: address.port,
       serverKeySha256,
+      logKey: logKey.publicKey,
       rooms: [],
       secret,
       expiresAt: 0,

@@ -36,6 +36,7 @@ export class DirectoryState {
   /** The last record, as it stands in the store. */
   #last: Uint8Array | undefined;
   #isSetBack = false;
+  #isAltered = false;
 
   private constructor(store: DirectoryStore) {
     this.#store = store;
@@ -51,6 +52,22 @@ export class DirectoryState {
   /** True once the store did not hold what it held before: nothing is answered from it any more. */
   get isSetBack(): boolean {
     return this.#isSetBack;
+  }
+
+  /** True once the store was seen to hold other bytes than it took: no record is added to it any more. */
+  get isAltered(): boolean {
+    return this.#isAltered;
+  }
+
+  /** Somebody saw that the store holds other bytes than it took. */
+  markAltered(): void {
+    this.#isAltered = true;
+  }
+
+  /** Compares what the store holds at a place with what it took; a place that is not folded yet is not known. */
+  async compare(index: number, bytes: Uint8Array): Promise<void> {
+    if (index >= this.directory.size) return;
+    if (this.directory.indexOf(await sha256Hex(bytes)) !== index) this.markAltered();
   }
 
   /** Takes in all that stands in the store at the time of the call. */
@@ -71,6 +88,8 @@ export class DirectoryState {
     return this.#serial.run(async () => {
       for (let attempt = 1; ; attempt++) {
         await this.#catchUp();
+        if (this.#isAltered)
+          throw new DirectoryStoreError("CORRUPT", "the store holds other bytes than it took");
         const standing = this.directory.indexOf(await sha256Hex(bytes));
         if (standing !== undefined) return { index: standing, fresh: false };
         const outcome = await this.#tryAppend(bytes, condition);
@@ -107,7 +126,9 @@ export class DirectoryState {
       // One record that is known comes first: a store that lost what it held is found out here.
       const page = await this.#store.read(Math.max(0, known - 1), pageRecords);
       const fresh = known > 0 ? page.slice(1) : page;
-      if (known > 0) this.#compare(page[0]?.bytes);
+      if (known > 0) this.#compareLast(page[0]?.bytes);
+      // What follows an altered record is judged by what stood there: it may be good, and the rest is not.
+      if (this.#isAltered) return;
       for (const { bytes } of fresh) await this.#take(bytes);
       if (page.length < pageRecords) return;
     }
@@ -118,9 +139,13 @@ export class DirectoryState {
     this.#last = bytes;
   }
 
-  #compare(stands: Uint8Array | undefined): void {
+  #compareLast(stands: Uint8Array | undefined): void {
     const last = this.#last;
     if (last && stands && Buffer.compare(last, stands) === 0) return;
+    if (stands) {
+      this.markAltered();
+      return;
+    }
     this.#isSetBack = true;
     throw new DirectoryStoreError(
       "CORRUPT",

@@ -1,5 +1,16 @@
 import type { Logger, Metrics } from "@sotto/chassis";
 import { errorName, SottoError } from "@sotto/protocol";
+import type { Lack } from "./transparency/standing.ts";
+
+/** Values that are asked for when the metrics are read. */
+export interface KeyserverGauges {
+  directorySize(): number;
+  ready(): boolean;
+  /** The directory takes no new records, because it lacks some. */
+  behind(): boolean;
+  /** The store was seen to hold other bytes than it took. */
+  altered(): boolean;
+}
 
 /** Every metric and log line of the keyserver. No names, keys or records. */
 export class KeyserverEvents {
@@ -10,11 +21,7 @@ export class KeyserverEvents {
   readonly #commits;
   readonly #claimed;
 
-  constructor(
-    logger: Logger,
-    metrics: Metrics,
-    gauges: { directorySize(): number; ready(): boolean },
-  ) {
+  constructor(logger: Logger, metrics: Metrics, gauges: KeyserverGauges) {
     this.#logger = logger;
     this.#commands = metrics.counter({
       name: "commands_total",
@@ -35,6 +42,14 @@ export class KeyserverEvents {
     });
     metrics.gaugeOf({ name: "directory_records", help: "Records in the key directory." }, () =>
       gauges.directorySize(),
+    );
+    metrics.gaugeOf(
+      { name: "directory_behind", help: "1 while records are lacking that were signed." },
+      () => (gauges.behind() ? 1 : 0),
+    );
+    metrics.gaugeOf(
+      { name: "directory_altered", help: "1 once the store held other bytes than it took." },
+      () => (gauges.altered() ? 1 : 0),
     );
     metrics.gaugeOf({ name: "ready", help: "1 while logins and changes are answered." }, () =>
       gauges.ready() ? 1 : 0,
@@ -62,6 +77,35 @@ export class KeyserverEvents {
   /** The operator switched an account off or on. */
   accountSwitched(off: boolean): void {
     this.#logger.info("the operator switched an account", { off });
+  }
+
+  /** The store lacks records that this server has signed; or nothing any more. */
+  lackChanged(lack: Lack | undefined, records: number): void {
+    if (!lack)
+      this.#logger.info("the directory holds all that this server has signed", { records });
+    else if (lack.kind === "restored")
+      this.#logger.warn(
+        "the data was restored from a backup: read-only until a client shows that nothing is missing",
+        { records },
+      );
+    else
+      this.#logger.error("the directory lacks records: read-only until clients hand them back", {
+        records,
+        signed: lack.signed,
+      });
+  }
+
+  /** Clients gave records back, and they stand again. */
+  tookBack(from: number, records: number): void {
+    this.#logger.info("records that were lost stand again", { from, records });
+  }
+
+  /** Clients hold records that this server signed, and the store has others: nobody can mend that here. */
+  parted(size: number): void {
+    this.#logger.error(
+      "the directory is another one than this server has signed: restore it from a newer backup",
+      { size },
+    );
   }
 
   keyPackageClaimed(lastResort: boolean): void {

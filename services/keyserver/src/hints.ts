@@ -16,6 +16,7 @@ export function hints(server: Keyserver): Promise<BusSubscription>[] {
       const { size } = fromBinary(DirectoryHintSchema, data);
       if (size > server.state.directory.size) await server.state.catchUp();
     }),
+    bus.subscribe(subjects.hintHandBack, ({ data }) => server.takeBack.hear(data)),
     bus.subscribe(subjects.hintDisabled, () => server.disabled.changed()),
     bus.subscribe(subjects.hintGrants, () => server.grants.changed()),
   ];

@@ -38,6 +38,10 @@ export interface KeyserverLimits {
   readonly disabledFreshMs: number;
   /** A newcomer may wait for a member long after the invite expired: its grant is kept for so long. */
   readonly grantKeptAfterExpiryMs: number;
+  /** Records that are handed back and wait for the rest, ... */
+  readonly handedBackRecordsMax: number;
+  /** ... and their bytes; more answer TOO_LARGE. */
+  readonly handedBackBytesMax: number;
   /** How long a certificate of an edge is vouched for. */
   readonly certificateValidMs: number;
   /** It begins so long ago, because clients' clocks may be behind. */
@@ -65,6 +69,8 @@ export const keyserverLimits: KeyserverLimits = {
   grantsFreshMs: 2000,
   disabledFreshMs: 1000,
   grantKeptAfterExpiryMs: 30 * 24 * hourMs,
+  handedBackRecordsMax: limits.handedBackRecordsMax,
+  handedBackBytesMax: 64 * 1024 * 1024,
   certificateValidMs: 7 * 24 * hourMs,
   certificateBackdatedMs: 24 * hourMs,
   busCheckMs: 1000,

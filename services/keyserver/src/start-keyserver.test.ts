@@ -10,7 +10,7 @@ import { parseTopic } from "@sotto/log";
 import { openSegmentLog } from "@sotto/log/segment";
 import { EnvelopeKind, ErrorCode, fromHex } from "@sotto/protocol";
 import { expect, onTestFinished, test } from "vitest";
-import { iat, newSigner, randomBytes } from "../../../libs/identity/test/person.ts";
+import { iat, randomBytes } from "../../../libs/identity/test/person.ts";
 import {
   KeyserverWorld,
   keyserverWorld,
@@ -25,12 +25,11 @@ import { startKeyserver } from "./start-keyserver.ts";
 test("what was kept before a restart is found after it", async () => {
   const folder = await mkdtemp(join(tmpdir(), "sotto-keyserver-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const identity = await newSigner();
   const life = async <Result>(task: (world: KeyserverWorld) => Promise<Result>) => {
     const clock = new ManualClock(iat);
     await using log = await openSegmentLog({ folder: join(folder, "log"), clock });
     await using store = await openSqliteDirectory({ folder: join(folder, "directory") });
-    return await task(new KeyserverWorld(log, store, identity));
+    return await task(new KeyserverWorld(log, store, join(folder, "identity")));
   };
   const before = await life(async (world) => {
     const server = await world.start();
@@ -128,7 +127,8 @@ test("requests, refusals and what was accepted are counted, without a name or a 
   const record = (...line: unknown[]) => void lines.push(line);
   const logger = { ...silentLogger, info: record, warn: record, error: record };
   const bus = createInProcessBus();
-  const { log, store, clock, identityKey } = world;
+  const { log, store, clock } = world;
+  const keys = await world.keys();
   await using service = await startKeyserver({
     bus,
     log,
@@ -136,7 +136,7 @@ test("requests, refusals and what was accepted are counted, without a name or a 
     clock,
     logger,
     metrics,
-    identityKey,
+    keys,
   });
   const replica = new TestReplica(bus, service);
   const alice = await world.owner(replica, "alice-in-wonderland");

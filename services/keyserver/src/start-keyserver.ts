@@ -22,6 +22,7 @@ import {
 } from "@sotto/interservice";
 import type { Log } from "@sotto/log";
 import { ResponseSchema } from "@sotto/protocol";
+import { announceRecords } from "./announce.ts";
 import { answerClient } from "./answer-client.ts";
 import { certify, confirm, device, rooms, roster } from "./answer-edges.ts";
 import { CallBudget } from "./call-budget.ts";
@@ -38,7 +39,11 @@ import { ownerInviteSecret } from "./owner-invite.ts";
 import { RecentChanges } from "./recent-changes.ts";
 import { RoomTurns } from "./room-turns.ts";
 import { Rosters } from "./rosters.ts";
+import type { ServerKeys } from "./server-keys.ts";
 import { StandingGrants } from "./standing-grants.ts";
+import { Checkpoints } from "./transparency/checkpoints.ts";
+import { Standing, type StandingOptions } from "./transparency/standing.ts";
+import { TakeBack } from "./transparency/take-back.ts";
 
 export interface KeyserverOptions {
   readonly bus: Bus;
@@ -47,8 +52,7 @@ export interface KeyserverOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The server identity key, which invites pin. */
-  readonly identityKey: Signer;
+  readonly keys: ServerKeys;
   /** Where they differ from `keyserverLimits`. */
   readonly limits?: Partial<KeyserverLimits>;
 }
@@ -64,10 +68,12 @@ export interface KeyserverService extends AsyncDisposable {
 
 /** Starts a keyserver. Several may share store, log and bus. Rejects as they do, or with `RecordError`. */
 export async function startKeyserver(options: KeyserverOptions): Promise<KeyserverService> {
-  const { bus, store, clock, identityKey } = options;
+  const { bus, store, clock } = options;
+  const { identityKey } = options.keys;
   const server = await openKeyserver(options);
   const calls = new CallsInFlight();
   await using starting = new AsyncDisposableStack();
+  starting.use(server.takeBack);
   starting.defer(() => calls.ended());
   for (const subscription of answers(server, identityKey, calls)) starting.use(await subscription);
   for (const subscription of hints(server)) starting.use(await subscription);
@@ -91,7 +97,7 @@ export async function startKeyserver(options: KeyserverOptions): Promise<Keyserv
 
 /** Folds what stands in store and log. */
 async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
-  const { bus, log, store, clock } = options;
+  const { bus, log, store, clock, keys } = options;
   const limits = { ...keyserverLimits, ...options.limits };
   const budget = (perHour: number) =>
     new CallBudget({ clock, perHour, pairsMax: limits.budgetPairsMax });
@@ -100,8 +106,35 @@ async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
   const rosters = new Rosters(log, store, limits, (err) =>
     logger.error("a handshake record cannot be read: nobody folds it", { err: err as Error }),
   );
+  const events = new KeyserverEvents(logger, options.metrics, {
+    directorySize: () => state.directory.size,
+    ready: () => bus.connected && !state.isSetBack,
+    behind: () => standing.lack !== undefined,
+    altered: () => state.isAltered,
+  });
+  const { logState } = keys;
+  const changed: StandingOptions["changed"] = (lack, size) => events.lackChanged(lack, size);
+  const standing = new Standing({ state, logState, changed });
+  await standing.look();
+  const checkpoints = await Checkpoints.open({ state, standing, store, logState, keys });
+  const takeBack = new TakeBack({
+    bus,
+    clock,
+    state,
+    standing,
+    checkpoints,
+    logState,
+    recordsMax: limits.handedBackRecordsMax,
+    bytesMax: limits.handedBackBytesMax,
+    async stored(from) {
+      events.tookBack(from, state.directory.size - from);
+      await announceRecords(server, from);
+    },
+    parted: ({ size }) => events.parted(size),
+    failed: (error) => events.failed(error),
+  });
   await rosters.refoldAll();
-  return {
+  const server: Keyserver = {
     bus,
     log,
     store,
@@ -115,21 +148,22 @@ async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
     disabled: new DisabledUsers({
       store,
       clock,
-      identityKey: options.identityKey,
+      identityKey: keys.identityKey,
       freshMs: limits.disabledFreshMs,
     }),
-    serverKeySha256: await sha256(options.identityKey.publicKey),
+    serverKeySha256: await sha256(keys.identityKey.publicKey),
+    standing,
+    checkpoints,
+    takeBack,
     budgets: {
       invites: budget(limits.invitesPerHour),
       records: budget(limits.recordsPerHour),
       claims: budget(limits.claimsPerHour),
     },
-    events: new KeyserverEvents(options.logger, options.metrics, {
-      directorySize: () => state.directory.size,
-      ready: () => bus.connected && !state.isSetBack,
-    }),
+    events,
     limits,
   };
+  return server;
 }
 
 /** Every call that this service answers. */

@@ -12,6 +12,7 @@ import {
   createGrant,
   type InviteKeys,
   inviteKeys,
+  parseRecord,
   type RoomGrant,
   type Signer,
   sha256,
@@ -30,12 +31,12 @@ import {
 import { onTestFinished } from "vitest";
 import {
   iat,
-  newSigner,
   randomBytes,
   type TestDevice,
   TestPerson,
 } from "../../../libs/identity/test/person.ts";
 import type { KeyserverLimits } from "../src/keyserver-limits.ts";
+import { loadServerKeys, type ServerKeys } from "../src/server-keys.ts";
 import { type KeyserverService, startKeyserver } from "../src/start-keyserver.ts";
 
 type Body = NonNullable<MessageInitShape<typeof RequestSchema>["body"]>;
@@ -95,12 +96,34 @@ export class KeyserverWorld {
   readonly clock = new ManualClock(iat);
   readonly log: Log;
   readonly store: DirectoryStore;
-  readonly identityKey: Signer;
+  /** Holds the server's keys and what it has signed. */
+  readonly identityFolder: string;
 
-  constructor(log: Log, store: DirectoryStore, identityKey: Signer) {
+  constructor(log: Log, store: DirectoryStore, identityFolder: string) {
     this.log = log;
     this.store = store;
-    this.identityKey = identityKey;
+    this.identityFolder = identityFolder;
+  }
+
+  keys(): Promise<ServerKeys> {
+    return loadServerKeys(this.identityFolder);
+  }
+
+  /** Another store, with the first records of this one: what a backup brings back. */
+  async olderCopy(records: number): Promise<DirectoryStore> {
+    const copy = await openSqliteDirectory({ folder: await temporaryFolder() });
+    onTestFinished(() => copy[Symbol.asyncDispose]());
+    for (const { bytes } of (await this.store.read(0, 1000)).slice(0, records)) {
+      const { record } = parseRecord(bytes);
+      await copy.append({
+        bytes,
+        user: record.user,
+        chainSequence: record.seq,
+        ...(record.typ === "user-create" ? { claimName: record.name } : {}),
+        now: this.clock.now(),
+      });
+    }
+    return copy;
   }
 
   /** Starts a keyserver on the ports, or on others that stand for them. Ended with the test. */
@@ -110,6 +133,7 @@ export class KeyserverWorld {
       readonly log?: Log;
       readonly store?: DirectoryStore;
       readonly bus?: Bus;
+      readonly identityFolder?: string;
     } = {},
   ): Promise<TestReplica> {
     const bus = options.bus ?? createInProcessBus();
@@ -120,7 +144,7 @@ export class KeyserverWorld {
       clock: this.clock,
       logger: silentLogger,
       metrics: createMetrics({ service: "keyserver" }),
-      identityKey: this.identityKey,
+      keys: await loadServerKeys(options.identityFolder ?? this.identityFolder),
       ...(options.limits ? { limits: options.limits } : {}),
     });
     onTestFinished(() => service[Symbol.asyncDispose]());
@@ -182,7 +206,7 @@ export async function grantOf(
 }
 
 /** A folder that is gone with the test. */
-async function temporaryFolder(): Promise<string> {
+export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "sotto-keyserver-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
@@ -195,7 +219,7 @@ export async function keyserverWorld(): Promise<KeyserverWorld> {
   onTestFinished(() => log[Symbol.asyncDispose]());
   const store = await openSqliteDirectory({ folder: join(folder, "directory") });
   onTestFinished(() => store[Symbol.asyncDispose]());
-  return new KeyserverWorld(log, store, await newSigner());
+  return new KeyserverWorld(log, store, join(folder, "identity"));
 }
 
 /** A world with one keyserver and its owner. */

@@ -73,6 +73,9 @@ const body: fc.Arbitrary<RequestBody> = fc.oneof(
     .map((value) => ({ case: "readArchive" as const, value })),
   fc.record({ cannotOpen: fc.nat() }).map((value) => ({ case: "reportTrouble" as const, value })),
   fc.record({ room: id }).map((value) => ({ case: "getHandshake" as const, value })),
+  fc
+    .record({ note: fc.uint8Array(), from: u64, records: fc.array(fc.uint8Array()) })
+    .map((value) => ({ case: "handBackRecords" as const, value })),
   fc.record({ channel: id }).map((value) => ({ case: "openLink" as const, value })),
   fc
     .record({ channel: id, number: fc.nat(), sealed: fc.uint8Array() })

@@ -49,9 +49,7 @@ export class DevicesDesk {
   /** One device by its id, the beginning of it, or its name. Rejects with UNKNOWN_DEVICE. */
   async find(idOrName: string): Promise<OwnDevice> {
     const all = await this.list();
-    const called = all.filter(({ name }) => name === idOrName);
-    const standing = called.filter(({ revoked }) => !revoked);
-    const named = standing.length > 0 ? standing : called;
+    const named = all.filter(({ name, revoked }) => name === idOrName && !revoked);
     const matches = /^[0-9a-f]{4,32}$/.test(idOrName)
       ? all.filter(({ device }) => device.startsWith(idOrName))
       : named;

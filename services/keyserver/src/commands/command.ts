@@ -21,6 +21,9 @@ import type { RecentChanges } from "../recent-changes.ts";
 import type { RoomTurns } from "../room-turns.ts";
 import type { Rosters } from "../rosters.ts";
 import type { StandingGrants } from "../standing-grants.ts";
+import type { Checkpoints } from "../transparency/checkpoints.ts";
+import type { Standing } from "../transparency/standing.ts";
+import type { TakeBack } from "../transparency/take-back.ts";
 
 /** Who asks: an authenticated device. */
 export interface Principal {
@@ -50,6 +53,9 @@ export interface Keyserver {
   readonly disabled: DisabledUsers;
   /** SHA-256 of the server identity key. */
   readonly serverKeySha256: Uint8Array;
+  readonly standing: Standing;
+  readonly checkpoints: Checkpoints;
+  readonly takeBack: TakeBack;
   readonly budgets: Budgets;
   readonly events: KeyserverEvents;
   readonly limits: KeyserverLimits;

@@ -20,6 +20,7 @@ import {
 } from "@sotto/protocol";
 import { announceRoster } from "../announce.ts";
 import { topicOf } from "../rosters.ts";
+import { readOnly } from "../transparency/standing.ts";
 import type { Answer, Keyserver, Principal, RequestValue } from "./command.ts";
 
 /**
@@ -61,8 +62,10 @@ async function readEnvelope(
   const { envelope } = await openEnvelope(data, async (committer, directorySize) => {
     if (committer.device !== caller.device || committer.user !== caller.user)
       throw new SottoError(ErrorCode.FORBIDDEN, "the envelope is another device's");
-    if (directorySize > directory.size)
+    if (directorySize > directory.size) {
+      if (server.standing.lack) throw readOnly();
       throw new SottoError(ErrorCode.BAD_ENVELOPE, "its directory size is not reached");
+    }
     // Members look the committer up in the directory of that size, and would be stuck at the record.
     const device = directory.leafAsOf(committer.device, directorySize);
     if (!device)

@@ -16,6 +16,7 @@ export async function createInvite(
   caller: Principal,
 ): Promise<Answer> {
   spend(server.budgets.invites, caller);
+  await server.standing.refuseRecords();
   const expiresAt = checkForm(server, request);
   const grant = await readGrant(server, request.grant, caller);
   const tokenHash = toHex(request.tokenHash);

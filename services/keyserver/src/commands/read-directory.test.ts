@@ -50,6 +50,7 @@ test("a page has a bound, whatever is asked for", async () => {
   });
   asked.length = 0;
   await counting.ask(alice, read(0, 2 ** 32 - 1), "directoryPage");
-  expect(asked.at(-1)).toBe(limits.directoryPageRecordsMax);
+  // The fold reads as many at once as the store gives.
+  expect(asked.filter((limit) => limit !== 1000)).toEqual([limits.directoryPageRecordsMax]);
   await server.ask(alice, read(0), "directoryPage");
 });

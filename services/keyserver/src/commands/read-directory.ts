@@ -9,6 +9,7 @@ export async function readDirectory(
   const most = limits.directoryPageRecordsMax;
   const from = toSafeNumber(request.from);
   const stored = await server.store.read(from, Math.min(request.limit || most, most));
+  for (const { index, bytes } of stored) await server.state.compare(index, bytes);
   const records: Uint8Array[] = [];
   let bytes = 0;
   for (const record of stored) {
@@ -19,5 +20,6 @@ export async function readDirectory(
   // The store may be ahead of the fold. A client that is ahead of both must hear their true size.
   const end = stored.length > 0 ? from + stored.length : 0;
   const size = BigInt(Math.max(server.state.directory.size, end));
-  return { case: "directoryPage", value: { from: request.from, records, size } };
+  const checkpoint = await server.checkpoints.newest();
+  return { case: "directoryPage", value: { from: request.from, records, size, checkpoint } };
 }

@@ -21,6 +21,7 @@ export async function register(
       ErrorCode.BAD_RECORD,
       "an identity begins with user-create or identity-reset",
     );
+  await server.standing.refuseRecords();
   const { index, fresh } = await append(server, request);
   if (fresh) server.events.recordAccepted(index);
   await announceRecord(server, index);

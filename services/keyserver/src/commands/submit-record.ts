@@ -21,6 +21,7 @@ export async function submitRecord(
     throw new SottoError(ErrorCode.BAD_RECORD, "an identity begins by Register");
   if (record.user !== caller.user)
     throw new SottoError(ErrorCode.FORBIDDEN, "that is somebody else's chain");
+  await server.standing.refuseRecords();
   const { index, fresh } = await server.state.append(request.record, { now: server.clock.now() });
   if (fresh) server.events.recordAccepted(index);
   // Also where the record stood already: what follows from it may not have been done.

@@ -1,9 +1,10 @@
 import { chmod, rm } from "node:fs/promises";
 import { type Logger, StartError } from "@sotto/chassis";
-import { makeInvite, type Signer, sha256 } from "@sotto/identity";
+import { makeInvite, sha256 } from "@sotto/identity";
 import { limits } from "@sotto/protocol";
 import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import { Type } from "typebox";
+import type { ServerKeys } from "../server-keys.ts";
 import type { Operator, OperatorInvite } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
 
@@ -11,7 +12,7 @@ export interface OperatorSocketOptions {
   readonly operator: Operator;
   /** Path of the socket; see `adminSocketPath`. */
   readonly path: string;
-  readonly identityKey: Signer;
+  readonly keys: Pick<ServerKeys, "identityKey" | "logKey">;
   /** What invites carry, as of now. */
   readonly address: () => { readonly host: string; readonly port: number };
   readonly logger: Logger;
@@ -86,12 +87,13 @@ const weekMs = 7 * 24 * 3600 * 1000;
 
 async function addressed(
   { secret, expiresAt }: OperatorInvite,
-  { identityKey, address }: OperatorSocketOptions,
+  { keys, address }: OperatorSocketOptions,
 ) {
   const { host, port } = address();
-  const serverKeySha256 = await sha256(identityKey.publicKey);
+  const serverKeySha256 = await sha256(keys.identityKey.publicKey);
+  const logKey = keys.logKey.publicKey;
   return {
-    ...makeInvite({ host, port, serverKeySha256, rooms: [], secret, expiresAt }),
+    ...makeInvite({ host, port, serverKeySha256, logKey, rooms: [], secret, expiresAt }),
     expiresAt,
   };
 }

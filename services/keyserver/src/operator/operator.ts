@@ -19,6 +19,22 @@ export interface PersonReport {
   readonly rooms: number;
 }
 
+/** How the server stands. */
+export interface StatusReport {
+  readonly directory: {
+    /** Records. */
+    readonly size: number;
+    /** Merkle root over them, 32 bytes. */
+    readonly root: Uint8Array;
+    /** It takes no new records, because it lacks some that it has signed, or may. */
+    readonly behind: boolean;
+    /** How many records it has signed, where it holds fewer. */
+    readonly signed?: number;
+    /** Its store was seen to hold other bytes than it took. */
+    readonly altered: boolean;
+  };
+}
+
 export interface InviteReport {
   /** The first digits of the token's hash: enough to name the invite. */
   readonly id: string;
@@ -50,6 +66,22 @@ export class Operator {
 
   constructor(server: Keyserver) {
     this.#server = server;
+  }
+
+  async status(): Promise<StatusReport> {
+    const { state, standing } = this.#server;
+    const lack = await standing.look().catch((error: unknown) => {
+      if (!state.isAltered) throw error;
+      return standing.lack;
+    });
+    return {
+      directory: {
+        ...(await state.directory.head()),
+        behind: lack !== undefined,
+        ...(lack?.kind === "records" ? { signed: lack.signed } : {}),
+        altered: state.isAltered,
+      },
+    };
   }
 
   async people(): Promise<PersonReport[]> {

@@ -58,6 +58,7 @@ function requestOfStranger(session: Session, stream: number, request: Request): 
       return authenticate(session, stream, request.body.value);
     case "putLink":
     case "getLink":
+    case "handBackRecords":
       return forwardOfStranger(session, stream, request);
     default:
       return refuse(session, stream, ErrorCode.NOT_AUTHENTICATED, "log in first");
@@ -109,6 +110,10 @@ function requestOfDevice(session: Session, stream: number, request: Request): re
     case "putLink":
     case "getLink":
     case "getHandshake":
+    case "getCheckpoint":
+    case "getInclusionProof":
+    case "getConsistencyProof":
+    case "handBackRecords":
       return forwardToKeyserver(stream, request);
     case "register":
     case "authenticate":

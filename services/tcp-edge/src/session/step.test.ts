@@ -197,10 +197,11 @@ describe("a stranger", () => {
 
   const getLink: RequestBody = { case: "getLink", value: { channel: device, number: 0 } };
 
-  it("leaves and takes messages of a link, so many on one connection", () => {
+  it("uses links and hands records back, with so many requests on one connection", () => {
     const state = session();
     const putLink: RequestBody = { case: "putLink", value: { channel: device, number: 0 } };
-    for (const body of [putLink, getLink, getLink]) {
+    const handBack: RequestBody = { case: "handBackRecords", value: { note: device, from: 0n } };
+    for (const body of [putLink, getLink, handBack]) {
       expect(ask(state, 1, body)).toMatchObject([{ kind: "forward", stranger: true }]);
       step(state, { kind: "answered", stream: 1, body: { case: "done", value: {} } });
     }

@@ -391,6 +391,41 @@ export declare type DisabledHint = Message<"sotto.internal.v1.DisabledHint"> & {
 export declare const DisabledHintSchema: GenMessage<DisabledHint>;
 
 /**
+ * hint.hand-back: what a client handed back to one replica of the keyserver, for the others.
+ *
+ * @generated from message sotto.internal.v1.HandBackHint
+ */
+export declare type HandBackHint = Message<"sotto.internal.v1.HandBackHint"> & {
+  /**
+   * Who says so: its own hint comes back to it too.
+   *
+   * @generated from field: bytes replica = 1;
+   */
+  replica: Uint8Array;
+
+  /**
+   * @generated from field: bytes note = 2;
+   */
+  note: Uint8Array;
+
+  /**
+   * @generated from field: uint64 from = 3;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: repeated bytes records = 4;
+   */
+  records: Uint8Array[];
+};
+
+/**
+ * Describes the message sotto.internal.v1.HandBackHint.
+ * Use `create(HandBackHintSchema)` to create a new message.
+ */
+export declare const HandBackHintSchema: GenMessage<HandBackHint>;
+
+/**
  * hint.grants
  *
  * @generated from message sotto.internal.v1.GrantsHint
