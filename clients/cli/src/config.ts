@@ -9,6 +9,8 @@ export interface CliConfig {
   /** Colours and progress bars: only where a person looks. */
   readonly terminal: boolean;
   readonly colour: boolean;
+  /** How the first person of a server seals: what SOTTO_SUITE says. */
+  readonly suite: string | undefined;
 }
 
 export function readConfig(homeFlag: string | undefined): CliConfig {
@@ -18,6 +20,7 @@ export function readConfig(homeFlag: string | undefined): CliConfig {
     home: resolve(home),
     terminal,
     colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+    suite: process.env.SOTTO_SUITE,
   };
 }
 

@@ -52,6 +52,7 @@ export async function createInvite(
     port: profile.server.port,
     serverKeySha256: profile.serverKeySha256,
     inviter: { user: profile.user, chainHead: fromHex(chain.at(-1) ?? toHex(new Uint8Array(32))) },
+    suite: profile.suite,
     rooms,
     secret,
     expiresAt,

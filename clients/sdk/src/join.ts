@@ -24,6 +24,7 @@ export interface JoinOptions {
   readonly transport: Transport;
   /** How this device is called in lists. Default "device". */
   readonly deviceName?: string;
+  /** Where the invite does not say how people there seal. Default "x-wing". */
   readonly suite?: "x-wing" | "classical";
   readonly signal?: AbortSignal;
 }
@@ -39,7 +40,11 @@ export async function join(options: JoinOptions): Promise<Profile> {
   const name = foldName(options.name);
   await freshProfile(options.store);
   const invite = readInvite(options.invite);
-  const { profile, record } = await newAccount(invite, name, options);
+  const suite = invite.suite ?? options.suite;
+  const { profile, record } = await newAccount(invite, name, {
+    ...options,
+    ...(suite ? { suite } : {}),
+  });
   const signal = AbortSignal.any([
     AbortSignal.timeout(registerTimeoutMs),
     ...(options.signal ? [options.signal] : []),
@@ -89,7 +94,7 @@ function readInvite(text: string): Invite {
 async function newAccount(
   invite: Invite,
   name: string,
-  { suite = "x-wing", deviceName = "device" }: JoinOptions,
+  { suite = "x-wing", deviceName = "device" }: Pick<JoinOptions, "suite" | "deviceName">,
 ): Promise<{ profile: Profile; record: Uint8Array }> {
   const { description, secrets, signer } = await newDevice(deviceName);
   const { id: device, sign, mls } = description;

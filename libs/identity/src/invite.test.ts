@@ -20,10 +20,12 @@ const full: Invite = {
     expires: 1_700_000_000_000,
     signature: randomBytes(64),
   },
+  suite: "classical",
   rooms: [parseRoomId(randomBytes(16)), parseRoomId(randomBytes(32))],
   secret: randomBytes(32),
   expiresAt: 1_700_000_000_000,
 };
+const hybrid: Invite = { ...full, suite: "x-wing" };
 const small: Invite = {
   host: "192.168.1.7",
   port: 443,
@@ -45,7 +47,7 @@ function field(tag: number, length: number): number[] {
   return [tag, length >> 8, length & 0xff, ...new Uint8Array(length).fill(1)];
 }
 
-describe.each([full, small, { ...small, host: "::1" }, { ...small, host: "fd00::7" }])(
+describe.each([full, hybrid, small, { ...small, host: "::1" }, { ...small, host: "fd00::7" }])(
   "an invite to $host",
   (invite) => {
     test("reads back the same from both of its forms", () => {
@@ -72,7 +74,7 @@ test("a secret stands in the fragment only, which no browser sends", () => {
 
 test("fields that this version does not know are ignored below 128 and refused from there on", () => {
   const known = fieldsOf(small);
-  const optional = Uint8Array.from([...known, ...field(9, 3), ...field(127, 0), ...field(9, 1)]);
+  const optional = Uint8Array.from([...known, ...field(99, 3), ...field(127, 0), ...field(99, 1)]);
   expect(parseInvite(linkOf(optional))).toMatchObject({ secret: small.secret });
   for (const tag of [128, 255])
     expect(() => parseInvite(linkOf(Uint8Array.from([...known, ...field(tag, 1)])))).toThrow(
@@ -92,6 +94,7 @@ test("a field of another length, twice, or missing, is no invite: nothing is gue
     field(3, 33),
     field(5, 15),
     field(8, 103),
+    field(9, 2),
   ])
     expect(() => parseInvite(linkOf(Uint8Array.from([...known, ...bad]))), String(bad[0])).toThrow(
       InviteError,

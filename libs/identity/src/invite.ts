@@ -35,6 +35,8 @@ export interface Invite {
   readonly inviter?: { readonly user: UserId; readonly chainHead: Uint8Array };
   /** Whose identity may begin anew with it, by the owner's word. */
   readonly reset?: InviteReset;
+  /** The cipher suite of everybody here; absent where the inviter does not know. */
+  readonly suite?: InviteSuite;
   /** Rooms that it grants. */
   readonly rooms: readonly RoomId[];
   /** 32 bytes. */
@@ -47,6 +49,11 @@ export interface Invite {
 export interface InviteReset extends ResetAllowance {
   readonly user: UserId;
 }
+
+/** How people of one server seal: everybody in a group speaks the same suite. */
+export type InviteSuite = "x-wing" | "classical";
+
+const suiteNumbers: Readonly<Record<InviteSuite, number>> = { "x-wing": 1, classical: 2 };
 
 /** Both forms of an invite: for the terminal, and for people who click. */
 export function makeInvite(invite: Invite): { readonly invite: string; readonly link: string } {
@@ -90,6 +97,7 @@ function fieldsOf(invite: Invite): [number, Uint8Array][] {
     const ids = fromHex(user + device);
     fields.push([Tag.reset, new Uint8Array([...ids, ...timeBytes(expires), ...signature])]);
   }
+  if (invite.suite) fields.push([Tag.suite, Uint8Array.of(suiteNumbers[invite.suite])]);
   // Last, so that a link that was cut off anywhere shows it.
   fields.push([Tag.secret, invite.secret]);
   return fields;
@@ -103,12 +111,14 @@ function readFields(fields: Map<number, Uint8Array[]>): Omit<Invite, "host" | "p
   const inviter = one(Tag.inviter);
   const expires = one(Tag.expires);
   const reset = one(Tag.reset);
+  const suite = one(Tag.suite);
   return {
     serverKeySha256: sized(one(Tag.serverKey), 32),
     ...(logKey ? { logKey: sized(logKey, 32) } : {}),
     ...(auditorKeys.length > 0 ? { auditorKeys } : {}),
     ...(inviter ? { inviter: readInviter(sized(inviter, 48)) } : {}),
     ...(reset ? { reset: readReset(sized(reset, 104)) } : {}),
+    ...(suite ? { suite: readSuite(sized(suite, 1)) } : {}),
     rooms: all(Tag.room).map((room) => parseRoomId(room)),
     secret: sized(one(Tag.secret), 32),
     expiresAt: expires ? readTime(sized(expires, 8)) : 0,
@@ -117,6 +127,12 @@ function readFields(fields: Map<number, Uint8Array[]>): Omit<Invite, "host" | "p
 
 function readInviter(value: Uint8Array) {
   return { user: parseUserId(value.subarray(0, 16)), chainHead: value.slice(16) };
+}
+
+function readSuite([number]: Uint8Array): InviteSuite {
+  if (number === suiteNumbers["x-wing"]) return "x-wing";
+  if (number === suiteNumbers.classical) return "classical";
+  throw new InviteError("people there seal by a suite that this client does not know; update it");
 }
 
 function readReset(value: Uint8Array): InviteReset {

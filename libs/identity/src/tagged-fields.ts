@@ -8,6 +8,7 @@ export const Tag = {
   secret: 6,
   expires: 7,
   reset: 8,
+  suite: 9,
 } as const;
 
 const version = 1;

@@ -23,6 +23,7 @@ export const join: Method = async (profile, params, { signal }) => {
       invite: text(params, "invite"),
       name: text(params, "name"),
       deviceName: deviceNameOf(params),
+      ...(params["suite"] === "classical" ? { suite: "classical" } : {}),
       store,
       transport: tlsTransport,
       signal,

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import qrcode from "qrcode";
 import { CommandContext } from "../command.ts";
 import { parseDuration } from "../duration.ts";
@@ -43,6 +43,11 @@ export function registerPeople(program: Command): void {
     )
     .argument("[invite]", "sotto://… or the https://… link, all of it")
     .option("--name <name>", "how others call you: letters, digits, . _ -")
+    .addOption(
+      new Option("--suite <suite>", "how to seal, where the invite does not say (or SOTTO_SUITE)")
+        .choices(suites)
+        .default(undefined, "x-wing"),
+    )
     .option("--link <code>", "instead of an invite: what sotto link shows on a device of yours")
     .option("--device-name <name>", "how this device is listed (default: the machine's name)")
     .action(async (invite: string | undefined, _flags, command: Command) => {
@@ -121,17 +126,31 @@ export function registerPeople(program: Command): void {
 async function join(
   context: CommandContext,
   invite: string | undefined,
-  flags: { name?: string; link?: string; deviceName?: string },
+  flags: { name?: string; link?: string; deviceName?: string; suite?: string },
 ): Promise<Self> {
   const { name, link: code, deviceName } = flags;
   const device = deviceName === undefined ? {} : { deviceName };
   if (code !== undefined && invite === undefined)
     return await context.call<Self>("joinLink", { code, ...device });
   if (code === undefined && invite !== undefined && name !== undefined)
-    return await context.call<Self>("join", { invite, name, ...device });
+    return await context.call<Self>("join", {
+      invite,
+      name,
+      ...device,
+      ...suiteOf(context, flags.suite),
+    });
   throw new CommandError(
     ExitCode.usage,
     "USAGE",
     "say either: sotto join <invite> --name <you>, or: sotto join --link <code>",
   );
+}
+
+const suites = ["x-wing", "classical"];
+
+function suiteOf({ config }: CommandContext, flag: string | undefined): { suite?: string } {
+  const suite = flag ?? config.suite;
+  if (suite === undefined) return {};
+  if (suites.includes(suite)) return { suite };
+  throw new CommandError(ExitCode.usage, "USAGE", `SOTTO_SUITE is one of: ${suites.join(", ")}`);
 }
