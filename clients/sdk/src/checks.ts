@@ -32,6 +32,8 @@ export interface Checks {
   readonly partHash: boolean;
   /** A message is for the room, the id and the device under which it stands. */
   readonly contentPlace: boolean;
+  /** A message is of the epoch that is current at its place: nobody who was removed speaks on. */
+  readonly epochPlace: boolean;
   /** A message of one device and id is taken once. */
   readonly messageOnce: boolean;
   /** A sender's messages follow one another without a gap. */
@@ -62,6 +64,7 @@ export const allChecks: Checks = {
   commitRules: true,
   partHash: true,
   contentPlace: true,
+  epochPlace: true,
   messageOnce: true,
   senderChain: true,
   groupInfo: true,

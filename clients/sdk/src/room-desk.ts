@@ -1,5 +1,5 @@
 import { standingDevices } from "@sotto/identity";
-import { parseRoomId, type RoomId, type UserId } from "@sotto/protocol";
+import { EnvelopeKind, parseRoomId, type RoomId, type UserId } from "@sotto/protocol";
 import { SottoClientError } from "./errors.ts";
 import type { People } from "./people.ts";
 import { addDevices, changeHistoryPolicy, removeDevices } from "./rooms/changes.ts";
@@ -143,6 +143,19 @@ export class RoomDesk {
     }
     return await room.committer.commit(async (group) =>
       removeDevices(group, (member) => member.user === user),
+    );
+  }
+
+  /**
+   * Gives this device new keys in a room: whoever once had its old ones reads no further. `inEpoch`: only while the
+   * room is in that epoch. Resolves with the last handshake record's sequence.
+   */
+  async renew(nameOrId: string, inEpoch?: number): Promise<number> {
+    const room = this.#find(nameOrId);
+    return await room.committer.commit(async (group) =>
+      inEpoch !== undefined && group.epoch !== inEpoch
+        ? undefined
+        : { kind: EnvelopeKind.UPDATE, stage: (current) => current.stageUpdate() },
     );
   }
 

@@ -13,6 +13,8 @@ export class HostileWorld implements AsyncDisposable {
   readonly world: World;
   readonly #ports: { log?: Log; store?: DirectoryStore };
 
+  #writing: Promise<unknown> = Promise.resolve();
+
   private constructor(world: World, ports: { log?: Log; store?: DirectoryStore }) {
     this.world = world;
     this.#ports = ports;
@@ -68,7 +70,13 @@ export class HostileWorld implements AsyncDisposable {
   }
 
   /** Writes a record that no service has looked at; live and replaying clients get it like any other. */
-  async write(room: string, kind: "h" | "m", data: Uint8Array): Promise<number> {
+  write(room: string, kind: "h" | "m", data: Uint8Array): Promise<number> {
+    const written = this.#writing.then(() => this.#write(room, kind, data));
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
+  async #write(room: string, kind: "h" | "m", data: Uint8Array): Promise<number> {
     const topic = parseTopic(room);
     const { handshake } = await this.log.head(topic);
     const key = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");

@@ -61,7 +61,16 @@ export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<
     return nothing;
   if (device === context.profile.device) return await stepOwn(step, id);
   const opened = await openContent(step, group, device, id, sealed);
-  if (typeof opened === "object") return await stepOpened(step, device, id, opened);
+  if (typeof opened === "object") {
+    if (!context.checks.epochPlace || opened.epoch === group?.epoch)
+      return await stepOpened(step, device, id, opened);
+    // The server stores nothing under a record that is not the last: a member who was removed would speak on.
+    context.notice(
+      state.room,
+      "a message that was sealed before the room's last change came after it; it is not shown",
+    );
+    return { changes: [], groupChanged: true };
+  }
   if (opened === "replayed") return nothing;
   if (opened === "dishonest") {
     context.notice(state.room, "a message was not what its sender sealed; it is not shown");

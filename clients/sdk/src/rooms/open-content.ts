@@ -27,6 +27,8 @@ export interface Opened {
   /** The content byte for byte as it was sealed. */
   readonly encoded: Uint8Array;
   readonly link: Link;
+  /** The epoch in which it was sealed. */
+  readonly epoch: number;
 }
 
 /**
@@ -59,7 +61,7 @@ export async function openContent(
     if (!honest && context.checks.contentPlace) return "dishonest";
     const link = await linkOf(content, message.plaintext);
     const encoded = message.plaintext;
-    return { user: message.sender.user as UserId, content, encoded, link };
+    return { user: message.sender.user as UserId, content, encoded, link, epoch: message.epoch };
   } catch {
     return "dishonest";
   }
