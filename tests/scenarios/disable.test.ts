@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ErrorCode } from "@sotto/protocol";
 import { expect, test } from "vitest";
@@ -58,6 +59,20 @@ test("a disabled account is out at once, removed by whoever is online, and comes
   await until("carol reads on", async () => (await texts(again)).includes("with carol"));
   expect(await texts(again)).not.toContain("without carol");
   expect(await texts(again)).toContain("with carol");
+});
+
+test("the operator sees how the key directory stands, also after a restore", async () => {
+  await using world = await World.start();
+  await world.people("alice", "bob");
+  const { directory } = (await admin(world, "status")) as { directory: Record<string, unknown> };
+  expect(directory).toEqual({
+    size: 2,
+    root: expect.stringMatching(/^[0-9a-f]{64}$/),
+    behind: false,
+    altered: false,
+  });
+  await writeFile(join(world.data, "restored"), "");
+  expect(await admin(world, "status")).toMatchObject({ directory: { size: 2, behind: true } });
 });
 
 test("the operator invites, lists and revokes, and knows an owner when there is one", async () => {

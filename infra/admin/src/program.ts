@@ -4,6 +4,7 @@ import { addConfig } from "./commands/config.ts";
 import { addInvites } from "./commands/invites.ts";
 import { addPeople } from "./commands/people.ts";
 import { addSecrets } from "./commands/secrets.ts";
+import { addStatus } from "./commands/status.ts";
 
 /** What a command has of the process that it runs in. */
 export interface Surroundings {
@@ -37,6 +38,7 @@ export async function run(args: readonly string[], around: Surroundings): Promis
   addPeople(program, around);
   addConfig(program, around, failed);
   addSecrets(program, around);
+  addStatus(program, around);
   for (const command of program.commands) settle(command);
   try {
     await program.parseAsync([...args], { from: "user" });

@@ -1,7 +1,7 @@
 import { chmod, rm } from "node:fs/promises";
 import { type Logger, StartError } from "@sotto/chassis";
 import { makeInvite, sha256 } from "@sotto/identity";
-import { limits } from "@sotto/protocol";
+import { limits, toHex } from "@sotto/protocol";
 import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import { Type } from "typebox";
 import type { ServerKeys } from "../server-keys.ts";
@@ -58,6 +58,10 @@ const inviteBody = Type.Object(
 
 function addRoutes(server: FastifyInstance, options: OperatorSocketOptions): void {
   const { operator } = options;
+  server.get("/status", async () => {
+    const { directory } = await operator.status();
+    return { directory: { ...directory, root: toHex(directory.root) } };
+  });
   server.get("/people", async () => ({ people: await operator.people() }));
   server.post<{ Params: { name: string } }>("/people/:name/disable", async ({ params }) =>
     operator.setDisabled(params.name, true),
