@@ -11,16 +11,32 @@ export interface CliConfig {
   readonly colour: boolean;
   /** How the first person of a server seals: what SOTTO_SUITE says. */
   readonly suite: string | undefined;
+  /** The profile's passphrase, and the one that shall take its place. Files go first. */
+  readonly passphrase: string | undefined;
+  readonly passphraseFile: string | undefined;
+  readonly newPassphrase: string | undefined;
+  readonly newPassphraseFile: string | undefined;
 }
 
-export function readConfig(homeFlag: string | undefined): CliConfig {
-  const home = homeFlag ?? process.env.SOTTO_HOME ?? join(homedir(), ".sotto");
+/** Flags of the command line that say where things are. */
+export interface ConfigFlags {
+  readonly home?: string;
+  readonly passphraseFile?: string;
+  readonly newPassphraseFile?: string;
+}
+
+export function readConfig(flags: ConfigFlags): CliConfig {
+  const home = flags.home ?? process.env.SOTTO_HOME ?? join(homedir(), ".sotto");
   const terminal = process.stderr.isTTY === true;
   return {
     home: resolve(home),
     terminal,
     colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
     suite: process.env.SOTTO_SUITE,
+    passphrase: process.env.SOTTO_PASSPHRASE,
+    passphraseFile: flags.passphraseFile,
+    newPassphrase: process.env.SOTTO_NEW_PASSPHRASE,
+    newPassphraseFile: flags.newPassphraseFile,
   };
 }
 
@@ -33,6 +49,12 @@ export function agentSocketPath(home: string): string {
   if (Buffer.byteLength(path) <= socketPathBytesMax) return path;
   const digest = createHash("sha256").update(home).digest("hex").slice(0, 24);
   return join(tmpdir(), `sotto-${process.getuid?.() ?? 0}-${digest}`, "agent.sock");
+}
+
+/** The environment of a process that outlives the command: without passphrases. */
+export function agentEnvironment(): NodeJS.ProcessEnv {
+  const { SOTTO_PASSPHRASE: _, SOTTO_NEW_PASSPHRASE: __, ...rest } = process.env;
+  return rest;
 }
 
 /** Where programs are looked for. */

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { registerDevices } from "./commands/devices.ts";
 import { registerMedia } from "./commands/media.ts";
+import { registerPassphrase } from "./commands/passphrase.ts";
 import { registerPeople } from "./commands/people.ts";
 import { registerRooms } from "./commands/rooms.ts";
 import { registerTalk } from "./commands/talk.ts";
@@ -8,6 +9,7 @@ import { registerWatch } from "./commands/watch.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
 const version = "0.1.0";
+const passphraseHelp = "the passphrase, where the profile has one (or SOTTO_PASSPHRASE)";
 
 function build(): Command {
   const program = new Command("sotto")
@@ -15,6 +17,7 @@ function build(): Command {
     .version(version)
     .option("--home <dir>", "folder of the profile (or SOTTO_HOME; default ~/.sotto)")
     .option("--json", "one JSON object a line on standard output")
+    .option("--passphrase-file <file>", passphraseHelp)
     .showHelpAfterError("(sotto --help shows all commands)")
     .exitOverride()
     .addHelpText(
@@ -28,6 +31,7 @@ function build(): Command {
     registerTalk,
     registerMedia,
     registerWatch,
+    registerPassphrase,
   ])
     register(program);
   for (const command of program.commands) inherit(command);
@@ -39,6 +43,7 @@ function inherit(command: Command): void {
   command
     .option("--home <dir>", "folder of the profile (or SOTTO_HOME)")
     .option("--json", "one JSON object a line on standard output")
+    .option("--passphrase-file <file>", passphraseHelp)
     .exitOverride();
   for (const child of command.commands) inherit(child);
 }

@@ -265,6 +265,30 @@ test("a passphrase is set, asked for, changed and removed; the store stays open 
   expect(text(await open.get("meta", "profile"))).toBe("canary-value");
 }, 60_000);
 
+test("a store that was open while another one replaced the key writes nothing under the old one", async () => {
+  await using folder = await profileFolder();
+  await using stale = new SqliteStore(folder.path);
+  await fill(stale);
+  await using store = new SqliteStore(folder.path);
+  await setPassphrase(folder.path, store, passphrase);
+  const change = { table: "meta", key: "late", value: Buffer.from("late") } as const;
+  await expect(stale.commit([change])).rejects.toMatchObject({ code: "PROFILE_BROKEN" });
+  await expect(stale.get("meta", "profile")).rejects.toMatchObject({ code: "PROFILE_BROKEN" });
+  expect(text(await store.get("meta", "profile"))).toBe("canary-value");
+  expect(await store.get("meta", "late")).toBeUndefined();
+});
+
+test("two stores see what the other one wrote, names too", async () => {
+  await using folder = await profileFolder();
+  await using one = new SqliteStore(folder.path);
+  await using another = new SqliteStore(folder.path);
+  const names = async () => (await one.scan("rooms", { limit: 9 })).map(({ key }) => key);
+  expect(await names()).toEqual([]);
+  await another.commit([{ table: "rooms", key: "b", value: Buffer.from("b") }]);
+  await one.commit([{ table: "rooms", key: "a", value: Buffer.from("a") }]);
+  expect(await names()).toEqual(["a", "b"]);
+});
+
 test("a new profile may be locked from its first byte on, and one of format 1 at once", async () => {
   await using fresh = await profileFolder();
   await using old = await profileFolder();

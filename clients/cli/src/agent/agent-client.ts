@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, lstatSync, mkdirSync, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { agentSocketPath } from "../config.ts";
+import { agentEnvironment, agentSocketPath } from "../config.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import { type AgentReply, readLines, writeLine } from "./wire.ts";
 
@@ -59,6 +59,7 @@ export async function callAgent(
 
 async function connectOrStart(home: string): Promise<Socket> {
   const path = agentSocketPath(home);
+  if (dirname(path) !== home) ownFolder(dirname(path));
   const running = await tryConnect(path);
   if (running) return running;
   let exited = startAgent(home);
@@ -85,6 +86,19 @@ function agentFailed(home: string): CommandError {
   );
 }
 
+/** A folder in a place that others write to as well must be ours alone: who holds it hears everything. */
+function ownFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const folder = lstatSync(path);
+  if (folder.isDirectory() && folder.uid === process.getuid?.() && (folder.mode & 0o077) === 0)
+    return;
+  throw new CommandError(
+    ExitCode.refused,
+    "AGENT_FAILED",
+    `${path} is not this user's alone; remove it, or use a shorter --home`,
+  );
+}
+
 function tryConnect(path: string): Promise<Socket | undefined> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -100,12 +114,12 @@ function tryConnect(path: string): Promise<Socket | undefined> {
 function startAgent(home: string): { ended: boolean; code: number | null } {
   const state = { ended: false, code: null as number | null };
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  mkdirSync(dirname(agentSocketPath(home)), { recursive: true, mode: 0o700 });
   const log = openSync(join(home, "agent.log"), "a", 0o600);
   const main = fileURLToPath(new URL("./agent-main.ts", import.meta.url));
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, home], {
     detached: true,
     stdio: ["ignore", log, log],
+    env: agentEnvironment(),
     cwd: home,
   });
   child.on("exit", (code) => {

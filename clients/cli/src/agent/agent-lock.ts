@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -6,7 +7,9 @@ import { DatabaseSync } from "node:sqlite";
  * the process ends. Answers `undefined` where another agent holds it.
  */
 export function lockProfile(home: string): Disposable | undefined {
-  const db = new DatabaseSync(join(home, "agent.lock"));
+  const path = join(home, "agent.lock");
+  closeSync(openSync(path, "a", 0o600));
+  const db = new DatabaseSync(path);
   try {
     db.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE;");
   } catch {

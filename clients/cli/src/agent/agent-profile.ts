@@ -1,10 +1,12 @@
 import { SottoClient, SottoClientError } from "@sotto/sdk";
-import { nodeMlsEngine, nodeSealCrypto, SqliteStore, tlsTransport } from "@sotto/sdk/node";
+import { nodeMlsEngine, nodeSealCrypto, type SqliteStore, tlsTransport } from "@sotto/sdk/node";
+import { ProfileVault } from "./profile-vault.ts";
 import { WatchServer } from "./watch-server.ts";
 
 /** The one client of a profile, opened when first needed, and what stands on it. */
 export class AgentProfile implements AsyncDisposable {
   readonly home: string;
+  readonly vault: ProfileVault;
   #client: Promise<SottoClient> | undefined;
   #watch: WatchServer | undefined;
   /** Commands that listen: while there are any, the person is seen as here. */
@@ -12,13 +14,15 @@ export class AgentProfile implements AsyncDisposable {
 
   constructor(home: string) {
     this.home = home;
+    this.vault = new ProfileVault(home);
   }
 
+  /** Throws LOCKED where the profile needs its passphrase. */
   store(): SqliteStore {
-    return new SqliteStore(this.home);
+    return this.vault.open();
   }
 
-  /** The client, connecting or connected. Rejects with NO_PROFILE where nobody joined here. */
+  /** The client, connecting or connected. Rejects with NO_PROFILE where nobody joined here, or LOCKED. */
   async client(): Promise<SottoClient> {
     await this.#leaveRefused();
     this.#client ??= this.#open().catch((error) => {
@@ -60,11 +64,15 @@ export class AgentProfile implements AsyncDisposable {
     const client = await opened?.catch(() => undefined);
     if (!client?.refusal || this.#client !== opened || this.#listeners > 0) return;
     this.#client = undefined;
+    this.vault.closedLive();
     await client[Symbol.asyncDispose]();
   }
 
   async #open(): Promise<SottoClient> {
-    const store = this.store();
+    return await this.vault.openLive((store) => this.#openOn(store));
+  }
+
+  async #openOn(store: SqliteStore): Promise<SottoClient> {
     try {
       return await SottoClient.open({
         store,

@@ -9,10 +9,13 @@ import { methods } from "./methods.ts";
 import { type AgentRequest, readLines, writeLine } from "./wire.ts";
 
 const idleMs = 60_000;
+/** Longer, where going costs somebody their passphrase. */
+const unlockedIdleMs = 15 * 60_000;
 
 /**
  * The agent of one profile: holds its session and its group state for all commands at once, so that
- * they never fork it. Ends after a minute without a command. Resolves with the exit code.
+ * they never fork it, and the key of a profile with a passphrase. Ends after a minute without a command, or
+ * a quarter of an hour where it holds such a key. Resolves with the exit code.
  */
 export async function runAgent(home: string): Promise<number> {
   using lock = lockProfile(home);
@@ -22,18 +25,20 @@ export async function runAgent(home: string): Promise<number> {
   await using profile = new AgentProfile(home);
   const stopped = Promise.withResolvers<number>();
   const calls = new Set<Socket>();
+  const stop = () => stopped.resolve(0);
+  const { vault } = profile;
   const server = createServer((socket) => {
     idle.cancel();
     calls.add(socket);
     socket.once("close", () => {
       calls.delete(socket);
-      if (calls.size === 0) idle = systemClock.after(idleMs, () => stopped.resolve(0));
+      if (calls.size === 0)
+        idle = systemClock.after(vault.holdsKey ? unlockedIdleMs : idleMs, stop);
     });
-    serve(socket, profile);
+    serve(socket, profile, stop);
   });
-  let idle = systemClock.after(idleMs, () => stopped.resolve(0));
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => stopped.resolve(0));
+  let idle = systemClock.after(idleMs, stop);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
   await listen(server, path);
   const code = await stopped.promise;
   rmSync(path, { force: true });
@@ -56,7 +61,7 @@ async function listen(server: Server, path: string): Promise<void> {
   chmodSync(path, 0o600);
 }
 
-function serve(socket: Socket, profile: AgentProfile): void {
+function serve(socket: Socket, profile: AgentProfile, stop: () => void): void {
   const gone = new AbortController();
   socket.on("error", () => {});
   socket.once("close", () => gone.abort(new Error("the command ended")));
@@ -65,19 +70,24 @@ function serve(socket: Socket, profile: AgentProfile): void {
     if (begun) return;
     begun = true;
     const { method, params } = value as AgentRequest;
+    let last = false;
+    const context = {
+      item: async (entry: unknown) => {
+        if (!writeLine(socket, { item: entry })) await drained(socket);
+      },
+      signal: gone.signal,
+      stop: () => {
+        last = true;
+      },
+    };
     try {
       const run = methods[method];
       if (!run) throw new Error(`unknown method ${method}`);
-      const item = async (entry: unknown) => {
-        if (!writeLine(socket, { item: entry })) await drained(socket);
-      };
-      writeLine(socket, {
-        result: (await run(profile, params, { item, signal: gone.signal })) ?? null,
-      });
+      writeLine(socket, { result: (await run(profile, params, context)) ?? null });
     } catch (error) {
       if (!gone.signal.aborted) writeLine(socket, { error: toReplyError(error) });
     }
-    socket.end();
+    socket.end(() => last && stop());
   };
   readLines(
     socket,

@@ -1,5 +1,14 @@
 import type { AgentProfile } from "./agent-profile.ts";
 import { devices, joinLink, link, revokeDevice } from "./device-methods.ts";
+import {
+  lock,
+  lockState,
+  passphraseChange,
+  passphraseRemove,
+  passphraseSet,
+  protect,
+  unlock,
+} from "./lock-methods.ts";
 import { media, save, share, watch } from "./media-methods.ts";
 import { invite, join, keys, whoami } from "./people-methods.ts";
 import {
@@ -19,6 +28,8 @@ export interface MethodContext {
   item(value: unknown): Promise<void>;
   /** Aborts when the command ended. */
   readonly signal: AbortSignal;
+  /** Ends the agent once the command has its answer. */
+  stop(): void;
 }
 
 export type Method = (
@@ -49,4 +60,11 @@ export const methods: Readonly<Record<string, Method>> = {
   media,
   save,
   watch,
+  lockState,
+  unlock,
+  lock,
+  protect,
+  passphraseSet,
+  passphraseChange,
+  passphraseRemove,
 };

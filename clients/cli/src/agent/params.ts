@@ -28,3 +28,17 @@ export function texts(params: Params, name: string): string[] {
   const value = params[name];
   return Array.isArray(value) ? value.map(String) : [];
 }
+
+/** Calls `use` with secret bytes, which come as base64, and overwrites them afterwards. The text that they came in is beyond reach. */
+export async function withSecret<Result>(
+  params: Params,
+  name: string,
+  use: (bytes: Uint8Array) => Promise<Result>,
+): Promise<Result> {
+  const bytes = Buffer.from(text(params, name), "base64");
+  try {
+    return await use(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}

@@ -50,6 +50,7 @@ export function registerPeople(program: Command): void {
     )
     .option("--link <code>", "instead of an invite: what sotto link shows on a device of yours")
     .option("--device-name <name>", "how this device is listed (default: the machine's name)")
+    .option("--passphrase", "protect the profile with a passphrase")
     .action(async (invite: string | undefined, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const self = await join(context, invite, command.opts());
@@ -126,19 +127,25 @@ export function registerPeople(program: Command): void {
 async function join(
   context: CommandContext,
   invite: string | undefined,
-  flags: { name?: string; link?: string; deviceName?: string; suite?: string },
+  flags: {
+    name?: string;
+    link?: string;
+    deviceName?: string;
+    suite?: string;
+    passphrase?: boolean;
+  },
 ): Promise<Self> {
   const { name, link: code, deviceName } = flags;
   const device = deviceName === undefined ? {} : { deviceName };
-  if (code !== undefined && invite === undefined)
+  if (code !== undefined && invite === undefined) {
+    await context.protect(flags.passphrase === true);
     return await context.call<Self>("joinLink", { code, ...device });
-  if (code === undefined && invite !== undefined && name !== undefined)
-    return await context.call<Self>("join", {
-      invite,
-      name,
-      ...device,
-      ...suiteOf(context, flags.suite),
-    });
+  }
+  if (code === undefined && invite !== undefined && name !== undefined) {
+    const suite = suiteOf(context, flags.suite);
+    await context.protect(flags.passphrase === true);
+    return await context.call<Self>("join", { invite, name, ...device, ...suite });
+  }
   throw new CommandError(
     ExitCode.usage,
     "USAGE",

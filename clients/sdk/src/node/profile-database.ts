@@ -92,6 +92,15 @@ export function changeSeal(db: DatabaseSync, from: RowSeal, dataKey: Uint8Array)
   return to;
 }
 
+/** Throws PROFILE_BROKEN where the rows are sealed under another key by now. */
+export function checkSeal(db: DatabaseSync, seal: RowSeal): void {
+  if (fits(db, seal)) return;
+  throw new SottoClientError(
+    "PROFILE_BROKEN",
+    "another program has replaced this profile's key; start again",
+  );
+}
+
 function connect(path: string): DatabaseSync {
   try {
     return new DatabaseSync(path);

@@ -9,7 +9,7 @@ import type {
 import { checkRange, groupOf, keyForms } from "../ports/table-keys.ts";
 import { KeyIndex } from "./key-index.ts";
 import { afterAll, OrderedRange } from "./ordered-range.ts";
-import { changeSeal, openDatabase } from "./profile-database.ts";
+import { changeSeal, checkSeal, openDatabase } from "./profile-database.ts";
 import { ProfileKey } from "./profile-key.ts";
 import type { RowSeal } from "./row-seal.ts";
 
@@ -86,6 +86,7 @@ export class SqliteStore implements ProfileStore {
     if (changes.length === 0) return;
     this.#db.exec("BEGIN IMMEDIATE");
     try {
+      this.#noticeOthers();
       for (const { table, key, value } of changes) {
         const place = this.#seal.place(table, key);
         if (value === undefined) this.#delete.run(table, place);
@@ -107,6 +108,7 @@ export class SqliteStore implements ProfileStore {
   }
 
   #read(table: StoreTable, key: string): StoreEntry | undefined {
+    this.#noticeOthers();
     const place = this.#seal.place(table, key);
     const row = this.#get.get(table, place) as { value: Uint8Array } | undefined;
     return row && this.#seal.open(table, place, row.value);
@@ -138,10 +140,17 @@ export class SqliteStore implements ProfileStore {
     return reverse ? this.#descending : this.#ascending;
   }
 
-  #index(table: StoreTable): KeyIndex {
+  /** What another connection wrote: names that are not in an index, or everything under another key. */
+  #noticeOthers(): void {
     const { data_version: version } = this.#version.get() as { data_version: number };
-    if (version !== this.#dataVersion) this.#indexes.clear();
+    if (version === this.#dataVersion) return;
+    this.#indexes.clear();
+    checkSeal(this.#db, this.#seal);
     this.#dataVersion = version;
+  }
+
+  #index(table: StoreTable): KeyIndex {
+    this.#noticeOthers();
     let index = this.#indexes.get(table);
     if (!index) {
       const keys: string[] = [];
