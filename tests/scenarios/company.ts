@@ -18,7 +18,7 @@ export interface Joined extends AsyncDisposable {
 }
 
 /** A store that outlives its clients, so that a test can open another one on it. */
-class LastingStore extends MemoryStore {
+export class LastingStore extends MemoryStore {
   override async [Symbol.asyncDispose](): Promise<void> {}
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { entries, until, World } from "./world.ts";
+import { LastingStore } from "./company.ts";
+import { entries, texts, until, World } from "./world.ts";
 
 test("a room says to everybody what newcomers may have, and an admin changes it", async () => {
   await using world = await World.start();
@@ -35,4 +36,29 @@ test("what two people say is not for anybody else, and that does not change", as
   await expect(alice.client.rooms.setHistory("@bob", "all")).rejects.toMatchObject({
     message: /direct/,
   });
+});
+
+test("what a device read is in its archive, and is there again where only the keys are left", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  await alice.client.send("general", "hello");
+  await bob.client.send("general", "hi");
+  await bob.client.send("@alice", "between us");
+  await until("bob has all", async () => (await texts(bob)).length === 3);
+  await bob.client.archive.flush();
+  await bob[Symbol.asyncDispose]();
+
+  const store = new LastingStore();
+  const profile = await bob.store.get("meta", "profile");
+  await store.commit([{ table: "meta", key: "profile", value: profile }]);
+  const again = await world.open("bob", store);
+  await again.client.ready();
+  expect(await texts(again)).toEqual(["hello", "hi", "between us"]);
+  const all = await entries(again);
+  expect(all.filter(({ type }) => type === "history-unavailable")).toEqual([]);
+  // What is said from here on stands after it, once.
+  await until("bob is back", () => again.client.rooms.find("general").phase === "active");
+  await alice.client.send("general", "welcome back");
+  await until("bob hears", async () => (await texts(again)).includes("welcome back"));
+  expect(await texts(again)).toEqual(["hello", "hi", "between us", "welcome back"]);
 });

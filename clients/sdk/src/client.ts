@@ -13,6 +13,8 @@ import {
   type UserId,
 } from "@sotto/protocol";
 import { type SealCrypto, webSealCrypto } from "@sotto/sealed-media";
+import type { Archive } from "./archive/archive.ts";
+import { openArchive } from "./archive/open-archive.ts";
 import { allChecks, type Checks } from "./checks.ts";
 import type { Connection } from "./connection/connection.ts";
 import { Session } from "./connection/session.ts";
@@ -79,6 +81,8 @@ export class SottoClient implements AsyncDisposable {
   readonly devices: DevicesDesk;
   /** Files and videos. */
   readonly media: MediaLibrary;
+  /** What this person's devices remember, for each other. */
+  readonly archive: Archive;
   readonly #context: RoomContext;
   readonly #rooms: Rooms;
   readonly #session: Session;
@@ -93,6 +97,7 @@ export class SottoClient implements AsyncDisposable {
   private constructor(parts: {
     context: RoomContext;
     rooms: Rooms;
+    archive: Archive;
     session: Session;
     live: LiveEvents;
     stop: AbortController;
@@ -111,6 +116,7 @@ export class SottoClient implements AsyncDisposable {
     this.rooms = new RoomDesk(parts.context, parts.rooms, this.people);
     this.devices = new DevicesDesk(parts.context);
     this.media = new MediaLibrary(parts.context, this.rooms);
+    this.archive = parts.archive;
   }
 
   /** Opens the profile in the store and begins to connect. Throws NO_PROFILE, PROFILE_BROKEN. */
@@ -206,10 +212,15 @@ export class SottoClient implements AsyncDisposable {
       notice: (room, text) => live.emit({ type: "notice", room, text }),
     };
     const rooms = await Rooms.open(context);
-    client = new SottoClient({ context, rooms, session, live, stop, quiet });
+    const archive = await openArchive(context, rooms, () =>
+      client ? client.#connection : undefined,
+    );
+    context.history.onQueued = () => archive.wake();
+    client = new SottoClient({ context, rooms, archive, session, live, stop, quiet });
     const opened = client;
     rooms.onChanged(() => opened.#checkReady());
     directory.onGrown(() => rooms.wakeUpkeep());
+    directory.onGrown(() => archive.wake());
     session.start();
     return opened;
   }
@@ -309,6 +320,7 @@ export class SottoClient implements AsyncDisposable {
     this.#stop.abort(new SottoClientError("CLOSED", "this client was closed"));
     this.#rooms.close();
     await this.#session[Symbol.asyncDispose]();
+    await this.archive[Symbol.asyncDispose]();
     await Promise.all(this.#rooms.all().map((room) => room.replica.exclusive(async () => {})));
     await this.#context.store[Symbol.asyncDispose]();
   }
@@ -326,7 +338,12 @@ export class SottoClient implements AsyncDisposable {
     } else {
       keyPackages.replenish(connection, login.keyPackagesLeft);
     }
+    // What was said before comes first, so that it stands first.
+    const fresh = !this.archive.known;
+    if (fresh) await this.archive.catchUp().catch(() => {});
     await this.#rooms.resume(connection);
+    if (fresh) await this.#rooms.recall(this.archive.taken);
+    this.archive.online();
     this.#live.emit({ type: "connection", state: "online" });
     this.#context.trouble.later();
     void this.#afterLogin();

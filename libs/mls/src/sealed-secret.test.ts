@@ -46,6 +46,16 @@ test("a public key serves any number of times, and no argument is changed by use
   expect(sealed[0]).not.toEqual(await sealTo(own.publicKey, "p", bytes("secret 0")));
 });
 
+test("bytes that came in Node's buffers, as received ones do, are sealed and opened all the same", async () => {
+  const own = await generateSealingKey();
+  const publicKey = Buffer.concat([Buffer.alloc(3), own.publicKey]).subarray(3);
+  const privateKey = Buffer.concat([Buffer.alloc(3), own.privateKey]).subarray(3);
+  const secret = Buffer.from("..secret").subarray(2);
+  const sealed = Buffer.concat([Buffer.alloc(5), await sealTo(publicKey, "p", secret)]).subarray(5);
+  expect(await openSealed({ privateKey }, "p", sealed)).toEqual(bytes("secret"));
+  expect((await sealingKeyOf(privateKey)).publicKey).toEqual(own.publicKey);
+});
+
 test("a key that is none, and what is too large, are refused", async () => {
   const own = await generateSealingKey();
   await expect(sealTo(own.publicKey.subarray(1), "p", bytes("x"))).rejects.toMatchObject({

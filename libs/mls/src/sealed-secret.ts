@@ -28,9 +28,9 @@ export async function sealTo(
   try {
     const { hpke, kem } = suite();
     // Copies: the library keeps and clears buffers that it is given.
-    const recipientPublicKey = await kem.deserializePublicKey(publicKey.slice().buffer);
+    const recipientPublicKey = await kem.deserializePublicKey(copyOf(publicKey));
     const sender = await hpke.createSenderContext({ recipientPublicKey, info: infoOf(purpose) });
-    const ciphertext = new Uint8Array(await sender.seal(bytes.slice().buffer));
+    const ciphertext = new Uint8Array(await sender.seal(copyOf(bytes)));
     const sealed = new Uint8Array(encapsulatedBytes + ciphertext.length);
     sealed.set(new Uint8Array(sender.enc));
     sealed.set(ciphertext, encapsulatedBytes);
@@ -53,11 +53,11 @@ export async function openSealed(
   try {
     const { hpke, kem } = suite();
     const recipient = await hpke.createRecipientContext({
-      recipientKey: await kem.deserializePrivateKey(privateKey.slice().buffer),
-      enc: sealed.slice(0, encapsulatedBytes).buffer,
+      recipientKey: await kem.deserializePrivateKey(copyOf(privateKey)),
+      enc: copyOf(sealed.subarray(0, encapsulatedBytes)),
       info: infoOf(purpose),
     });
-    return new Uint8Array(await recipient.open(sealed.slice(encapsulatedBytes).buffer));
+    return new Uint8Array(await recipient.open(copyOf(sealed.subarray(encapsulatedBytes))));
   } catch (cause) {
     throw new MlsError("BAD_MESSAGE", "this was not sealed for this key and purpose", { cause });
   }
@@ -66,6 +66,11 @@ export async function openSealed(
 function suite(): { hpke: CipherSuite; kem: XWing } {
   const kem = new XWing();
   return { kem, hpke: new CipherSuite({ kem, kdf: new HkdfSha256(), aead: new Aes256Gcm() }) };
+}
+
+/** The bytes in a buffer of their own: `slice` of Node's Buffer, which received bytes may be, is a view. */
+function copyOf(bytes: Uint8Array): ArrayBuffer {
+  return new Uint8Array(bytes).buffer;
 }
 
 function infoOf(purpose: string): ArrayBuffer {

@@ -22,9 +22,9 @@ export async function sealingKeyOf(privateKey: Uint8Array): Promise<SealingKeyPa
     throw new RangeError(`a sealing key's private half has 32 bytes, not ${privateKey.length}`);
   const kem = new XWing();
   // The library keeps the buffer that it is given, whole: it gets one of its own.
-  const { publicKey } = await kem.generateKeyPairDerand(privateKey.slice());
+  const { publicKey } = await kem.generateKeyPairDerand(new Uint8Array(privateKey));
   return {
     publicKey: new Uint8Array(await kem.serializePublicKey(publicKey)).slice(),
-    privateKey: privateKey.slice(),
+    privateKey: new Uint8Array(privateKey),
   };
 }

@@ -34,8 +34,8 @@ export const limits = {
   linkMessagesMax: 16,
   /** A mailbox for linking ends after this time. */
   linkLifetimeMs: 600_000,
-  /** A record of an archive. */
-  archiveRecordBytesMax: 128 * 1024,
+  /** A record of an archive: the largest message fits. */
+  archiveRecordBytesMax: 144 * 1024,
   /** Records in one page of an archive. */
   archivePageRecordsMax: 256,
   /** Bytes of records in one page of an archive. */

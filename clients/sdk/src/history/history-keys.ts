@@ -38,6 +38,11 @@ export function sequenceKey(room: RoomId, sequence?: number): string {
   return `${room}#${sequence === undefined ? "" : padded(sequence)}`;
 }
 
+/** Index key of a room's newest title. */
+export function titleKey(room: RoomId): string {
+  return `title/${room}`;
+}
+
 /** Index key that says that an object was deleted. */
 export function deletedKey(object: ObjectId): string {
   return `deleted/${object}`;

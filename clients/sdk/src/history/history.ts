@@ -12,6 +12,7 @@ import {
   orderBehind,
   orderOf,
   sequenceKey,
+  titleKey,
 } from "./history-keys.ts";
 import { LateEntries } from "./late-entries.ts";
 
@@ -46,6 +47,8 @@ export class History {
   readonly #store: ProfileStore;
   readonly #waiting = new Set<() => void>();
   readonly #late = new Set<LateEntries>();
+  /** Called after a commit that has something for the archive. */
+  onQueued: () => void = () => {};
   #next: number;
 
   private constructor(store: ProfileStore, next: number) {
@@ -70,12 +73,20 @@ export class History {
    * The caller holds the room (`RoomReplica.exclusive`), commits, then calls `announce`.
    */
   async placed(entry: HistoryEntry, keeping?: Keeping): Promise<StoreChange[]> {
+    const changes = changesAt(await this.#placeOf(entry), entry, keeping);
+    if (entry.type !== "title") return changes;
+    const title = await this.#titleEntry(entry.room);
+    const isOld = title !== undefined && title.sequence > entry.sequence;
+    return isOld ? changes.filter(({ key }) => key !== titleKey(entry.room)) : changes;
+  }
+
+  async #placeOf(entry: HistoryEntry): Promise<string> {
     const { room, sequence } = entry;
     const at = await this.#store.get("history-index", sequenceKey(room, sequence));
     if (at) {
       const order = textOf(at);
       const there = await this.entry(order);
-      if (there?.type === "history-unavailable") return changesAt(order, entry, keeping);
+      if (there?.type === "history-unavailable") return order;
     }
     const prefix = sequenceKey(room);
     const [before] = await this.#store.scan("history-index", {
@@ -89,11 +100,10 @@ export class History {
       after: sequenceKey(room, sequence),
       limit: 1,
     });
-    if (!behind) return this.changesFor(entry, keeping);
-    const order = before
+    if (!behind) return orderOf(this.#next++);
+    return before
       ? orderAfter(textOf(before.value), entry)
       : orderBehind(textOf(behind.value), entry);
-    return changesAt(order, entry, keeping);
   }
 
   /** Changes that put another entry in the place of one, or take it out. */
@@ -117,6 +127,17 @@ export class History {
     return value && parseEntry(order, value);
   }
 
+  /** What a room was called last, as far as this device remembers. */
+  async title(room: RoomId): Promise<string | undefined> {
+    const entry = await this.#titleEntry(room);
+    return entry?.type === "title" ? entry.title : undefined;
+  }
+
+  async #titleEntry(room: RoomId): Promise<NumberedEntry | undefined> {
+    const order = await this.#store.get("history-index", titleKey(room));
+    return order && (await this.entry(textOf(order)));
+  }
+
   /** The entry of a room at a sequence; where there are several, the newest one. */
   async at(room: RoomId, sequence: number): Promise<NumberedEntry | undefined> {
     const order = await this.#store.get("history-index", sequenceKey(room, sequence));
@@ -125,11 +146,14 @@ export class History {
 
   /** Wakes the readers after a commit; those who had passed the place of an entry in it get it now. */
   announce(committed: readonly StoreChange[] = []): void {
+    let queued = false;
     for (const { table, key, value } of committed) {
+      if (table === "archive-queue" && value) queued = true;
       if (table !== "history" || value === undefined) continue;
       for (const late of this.#late) late.add(key);
     }
     for (const wake of [...this.#waiting]) wake();
+    if (queued) this.onQueued();
   }
 
   /** The order of the newest entry, empty where there is none. */
@@ -202,6 +226,8 @@ function changesAt(order: string, entry: HistoryEntry, keeping?: Keeping): Store
     const key = idKey(entry.room, entry.device, entry.id);
     changes.push({ table: "history-index", key, value: place });
   }
+  if (entry.type === "title")
+    changes.push({ table: "history-index", key: titleKey(entry.room), value: place });
   if (entry.type === "media-deleted")
     changes.push({ table: "history-index", key: deletedKey(entry.object), value: place });
   if (keeping?.message) {

@@ -59,6 +59,9 @@ export async function shareMedia(
   const sealed = await uploadSealed(context, room, upload, source, options);
   const manifest = await describe(context, room, upload, source, sealed, options);
   const sent = await room.say({ case: "media", value: manifest }, options.signal);
+  // Whoever shares it opens it next: by then this device knows it too, where the room can be read.
+  const seen = () => room.replica.state.cursor >= sent.sequence;
+  await room.replica.until(seen, connectTimeoutMs).catch(() => {});
   await context.store.commit([{ table: "uploads", key: name, value: undefined }]);
   const pieces = sealed.hashes.length;
   return {

@@ -31,6 +31,8 @@ export type StoreTable =
   | "remembered"
   /** Orders of entries that are not known to be in the archive yet. */
   | "archive-queue"
+  /** Keys of the archive, by their ids. */
+  | "archive-keys"
   /** Messages that are not known to be in the room yet, by local order. */
   | "outbox"
   /** Secrets of published KeyPackages by reference. */

@@ -21,6 +21,7 @@ export const keyForms: Readonly<Record<StoreTable, KeyForm>> = {
   "history-index": "groups",
   remembered: "orders",
   "archive-queue": "orders",
+  "archive-keys": "names",
   outbox: "names",
   "key-packages": "names",
   media: "names",

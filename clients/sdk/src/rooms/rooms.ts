@@ -255,10 +255,23 @@ export class Rooms {
       return known;
     known?.replica.close();
     const state = newRoomState(id, entered);
-    if (known) state.title = known.replica.state.title;
+    state.title = known?.replica.state.title || ((await this.#context.history.title(id)) ?? "");
     const replica = await RoomReplica.open(this.#context, state);
     await replica.persist([], false);
     return this.#add(replica);
+  }
+
+  /** Knows rooms again that this person left before this device was there: by name, and nothing more. */
+  async recall(rooms: Iterable<RoomId>): Promise<void> {
+    for (const id of rooms) {
+      if (this.#rooms.has(id)) continue;
+      const state = newRoomState(id, 1);
+      state.phase = "left";
+      state.title = (await this.#context.history.title(id)) ?? "";
+      const replica = await RoomReplica.open(this.#context, state);
+      await replica.persist([], false);
+      this.#add(replica);
+    }
   }
 
   async #load(state: RoomState): Promise<void> {

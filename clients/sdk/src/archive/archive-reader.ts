@@ -1,0 +1,139 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { ErrorCode, limits, toHex } from "@sotto/protocol";
+import {
+  type ArchiveBatch,
+  type ArchivedEntry,
+  ArchivedHistorySchema,
+} from "@sotto/protocol/devices";
+import { serverError } from "../errors.ts";
+import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import type { ArchiveIdentity } from "./archive-identity.ts";
+import { openBatch } from "./archive-key.ts";
+import { takeKeys } from "./archive-keys.ts";
+import type { ArchivePage, ArchivePlace, ArchivePort } from "./archive-port.ts";
+import { openArchiveRecord } from "./archive-record.ts";
+import type { ArchiveState } from "./archive-state.ts";
+
+export interface ArchiveReading {
+  readonly identity: ArchiveIdentity;
+  readonly state: ArchiveState;
+  readonly port: ArchivePort;
+  readonly store: ProfileStore;
+  /** False in tests of attacks only: records of anybody count. */
+  readonly checked: boolean;
+  /** Asks for records of the directory that this device has not seen yet. */
+  refreshDirectory(): Promise<void>;
+  /** Takes what a batch holds; durable when it resolved. The same again changes nothing. */
+  take(entries: readonly ArchivedEntry[]): Promise<void>;
+  /** The archive's log was replaced: what this device has must be offered again. */
+  lost(): Promise<void>;
+}
+
+type Taken = "done" | "no-key";
+
+/**
+ * Reads the archive to its head, from where this device was. Keys come after the batches that a new device
+ * needs them for: those are read a second time once their key is there.
+ */
+export async function readArchive(reading: ArchiveReading): Promise<void> {
+  const { state, store } = reading;
+  const keysBefore = keyCount(state);
+  await pages(reading, state.known.place, async (page) => {
+    const changes: StoreChange[] = [];
+    for (const { sequence, data } of page.entries)
+      changes.push(...(await take(reading, sequence, data)));
+    const sequence = page.entries.at(-1)?.sequence ?? state.known.place?.sequence ?? 0;
+    state.known.place = { incarnation: page.incarnation, sequence };
+    await store.commit([...changes, state.stored()]);
+  });
+  const { unopened, place } = state.known;
+  if (unopened === undefined || !place || keyCount(state) === keysBefore) return;
+  await readAgain(reading, { ...place, sequence: unopened - 1 });
+}
+
+function keyCount({ keys }: ArchiveState): number {
+  return [...keys.values()].filter(({ key }) => key !== undefined).length;
+}
+
+/** Opens batches that stand before their keys. */
+async function readAgain(reading: ArchiveReading, from: ArchivePlace): Promise<void> {
+  const { state, store } = reading;
+  let unopened: number | undefined;
+  await pages(reading, from, async (page) => {
+    for (const { sequence, data } of page.entries) {
+      const record = await open(reading, sequence, data);
+      if (record?.body.case !== "batch") continue;
+      if ((await takeBatch(reading, record.body.value)) === "no-key") unopened ??= sequence;
+    }
+  });
+  state.known.unopened = unopened;
+  await store.commit([state.stored()]);
+}
+
+async function pages(
+  reading: ArchiveReading,
+  from: ArchivePlace | undefined,
+  each: (page: ArchivePage) => Promise<void>,
+): Promise<void> {
+  for (let after = from; ; ) {
+    let page: ArchivePage;
+    try {
+      page = await reading.port.read(after);
+    } catch (error) {
+      if (serverError(error)?.code !== ErrorCode.LOG_RESET || after === undefined) throw error;
+      await reading.store.commit(reading.state.forget());
+      await reading.lost();
+      after = undefined;
+      continue;
+    }
+    await each(page);
+    const sequence = page.entries.at(-1)?.sequence;
+    if (sequence === undefined || sequence >= page.head) return;
+    // A page that does not go on would be read for ever.
+    if (sequence <= (after?.sequence ?? 0)) return;
+    after = { incarnation: page.incarnation, sequence };
+  }
+}
+
+async function take(
+  reading: ArchiveReading,
+  sequence: number,
+  data: Uint8Array,
+): Promise<StoreChange[]> {
+  const { identity, state } = reading;
+  const record = await open(reading, sequence, data);
+  if (record?.body.case === "keys")
+    return await takeKeys(identity, state, sequence, record, record.body.value);
+  if (record?.body.case === "batch" && (await takeBatch(reading, record.body.value)) === "no-key")
+    state.known.unopened ??= sequence;
+  return [];
+}
+
+async function open(reading: ArchiveReading, sequence: number, data: Uint8Array) {
+  const { identity, state, checked } = reading;
+  let record = await openArchiveRecord(identity, data, !checked);
+  if (!record && checked) {
+    // Perhaps a device that this one has not heard of yet.
+    const { size } = identity.directory;
+    await reading.refreshDirectory();
+    if (identity.directory.size > size) record = await openArchiveRecord(identity, data);
+  }
+  if (!record || (checked && !state.counts(record.device, sequence))) return undefined;
+  return record;
+}
+
+async function takeBatch(reading: ArchiveReading, batch: ArchiveBatch): Promise<Taken> {
+  const { identity, state } = reading;
+  const key = state.keys.get(toHex(batch.keyId))?.key;
+  if (!key) return "no-key";
+  const plaintext = await openBatch(identity.user, key, batch);
+  if (!plaintext || plaintext.length > limits.archiveRecordBytesMax) return "done";
+  let entries: readonly ArchivedEntry[] = [];
+  try {
+    ({ entries } = fromBinary(ArchivedHistorySchema, plaintext));
+  } catch {
+    return "done";
+  }
+  await reading.take(entries);
+  return "done";
+}

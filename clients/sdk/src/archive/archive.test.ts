@@ -1,0 +1,438 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ManualClock } from "@sotto/clock";
+import {
+  addDeviceRecord,
+  arrivalProof,
+  createUserRecord,
+  type DeviceDescription,
+  Directory,
+  generateEd25519,
+  recoverySetRecord,
+  revokeDeviceRecord,
+  type Signer,
+  sha256Hex,
+  signerFromSeed,
+} from "@sotto/identity";
+import { generateSealingKey, type SealingKeyPair } from "@sotto/mls";
+import {
+  type DeviceId,
+  ErrorCode,
+  fromHex,
+  parseDeviceId,
+  parseMessageId,
+  parseRoomId,
+  parseUserId,
+  SottoError,
+} from "@sotto/protocol";
+import { ContentSchema } from "@sotto/protocol/content";
+import { ArchivedEntrySchema, ArchivedHistorySchema } from "@sotto/protocol/devices";
+import { expect, test } from "vitest";
+import { FakeArchive } from "../../test/fake-archive.ts";
+import { randomBytes } from "../bytes.ts";
+import { History } from "../history/history.ts";
+import { entryOf, keepingOf } from "../history/said-message.ts";
+import { MemoryStore } from "../ports/memory-store.ts";
+import type { StoreChange } from "../ports/profile-store.ts";
+import type { HistoryWord } from "../rooms/policy.ts";
+import { Archive } from "./archive.ts";
+import { sealBatch } from "./archive-key.ts";
+import { signArchiveRecord } from "./archive-record.ts";
+import { ArchiveState } from "./archive-state.ts";
+
+const room = parseRoomId("aa".repeat(16));
+const other = parseUserId("0f".repeat(16));
+const othersDevice = parseDeviceId("0e".repeat(16));
+const iat = 1_700_000_000_000;
+
+interface Keys {
+  readonly id: DeviceId;
+  readonly signer: Signer;
+  readonly seal: SealingKeyPair;
+  readonly description: DeviceDescription;
+}
+
+async function newKeys(): Promise<Keys> {
+  const [auth, sign, mls] = await Promise.all([1, 2, 3].map(() => generateEd25519()));
+  if (!auth || !sign || !mls) throw new Error("no keys");
+  const seal = await generateSealingKey();
+  const id = parseDeviceId(randomBytes(16));
+  const description = {
+    ...{ id, name: "laptop", auth: auth.publicKey, sign: sign.publicKey, mls: mls.publicKey },
+    seal: seal.publicKey,
+  };
+  return { id, signer: await signerFromSeed(sign.seed), seal, description };
+}
+
+/** A person with devices that share an archive at a fake server. */
+class Person {
+  readonly user = parseUserId(randomBytes(16));
+  readonly directory = new Directory();
+  readonly port = new FakeArchive();
+  #seq = 0;
+  #prev = "";
+
+  async begin(first: Keys): Promise<void> {
+    const inviteKey = await signerFromSeed((await generateEd25519()).seed);
+    const { sign, mls } = first.description;
+    const proof = await arrivalProof(inviteKey, { user: this.user, device: first.id, sign, mls });
+    await this.#apply(
+      await createUserRecord({
+        ...{ user: this.user, name: "alice", at: iat, device: first.description },
+        invite: { key: inviteKey.publicKey, proof },
+        signer: first.signer,
+      }),
+    );
+  }
+
+  async add(device: Keys, by: Keys): Promise<void> {
+    const signs = { device: by.id, signer: by.signer };
+    await this.#apply(
+      await addDeviceRecord(this.#place(), device.description, device.signer, signs),
+    );
+  }
+
+  async recovery(key: Keys, by: Keys): Promise<void> {
+    const signs = { device: by.id, signer: by.signer };
+    await this.#apply(await recoverySetRecord(this.#place(), key.description, key.signer, signs));
+  }
+
+  async revoke(device: DeviceId, by: Keys): Promise<void> {
+    const signs = { device: by.id, signer: by.signer };
+    await this.#apply(await revokeDeviceRecord(this.#place(), device, signs));
+  }
+
+  identity(keys: Keys) {
+    return {
+      user: this.user,
+      device: keys.id,
+      signKey: keys.signer,
+      sealKey: keys.seal,
+      directory: this.replica,
+    };
+  }
+
+  readonly replica: { readonly directory: Directory; readonly size: number } = (() => {
+    const { directory } = this;
+    return {
+      directory,
+      get size() {
+        return directory.size;
+      },
+    };
+  })();
+
+  #place() {
+    return { user: this.user, seq: this.#seq, prev: this.#prev, at: iat };
+  }
+
+  async #apply(record: Uint8Array): Promise<void> {
+    await this.directory.apply(record);
+    this.#seq++;
+    this.#prev = await sha256Hex(record);
+  }
+}
+
+/** One device at work. */
+class Device {
+  readonly keys: Keys;
+  readonly store: MemoryStore;
+  readonly history: History;
+  readonly archive: Archive;
+  readonly clock: ManualClock;
+
+  private constructor(
+    keys: Keys,
+    store: MemoryStore,
+    history: History,
+    archive: Archive,
+    clock: ManualClock,
+  ) {
+    this.keys = keys;
+    this.store = store;
+    this.history = history;
+    this.archive = archive;
+    this.clock = clock;
+  }
+
+  static async open(
+    person: Person,
+    keys: Keys,
+    store = new MemoryStore(),
+    checked = true,
+  ): Promise<Device> {
+    const history = await History.open(store);
+    const clock = new ManualClock();
+    const archive = await Archive.open({
+      ...{ identity: person.identity(keys), port: person.port, store, history, clock },
+      random: () => 0,
+      signal: new AbortController().signal,
+      checked,
+      hold: (_, task) => task(),
+      refreshDirectory: async () => {},
+      notice: () => {},
+    });
+    history.onQueued = () => archive.wake();
+    return new Device(keys, store, history, archive, clock);
+  }
+
+  /** A message of somebody else that this device read in the room. */
+  async hear(text: string, sequence: number, policy: HistoryWord = "all"): Promise<void> {
+    const id = parseMessageId(sequence.toString(16).padStart(32, "0"));
+    const content = create(ContentSchema, {
+      ...{ version: 1, id: fromHex(id), room: fromHex(room), atMs: 1n },
+      body: { case: "text", value: { text } },
+    });
+    const encoded = toBinary(ContentSchema, content);
+    const said = { room, sequence, sender: other, device: othersDevice, id, content, encoded };
+    const entry = entryOf(said);
+    if (!entry) throw new Error("no entry");
+    await this.#commit(this.history.changesFor(entry, keepingOf(said, policy)));
+  }
+
+  async created(): Promise<void> {
+    const entry = { type: "membership", change: "created", users: [other], by: other } as const;
+    await this.#commit(this.history.changesFor({ ...entry, room, sequence: 1 }, { archive: true }));
+  }
+
+  async texts(): Promise<string[]> {
+    const found: string[] = [];
+    for await (const entry of this.history.read({ follow: false }))
+      found.push(entry.type === "message" ? entry.text : entry.type);
+    return found;
+  }
+
+  async queued(): Promise<number> {
+    return (await this.store.scan("archive-queue", { limit: 100 })).length;
+  }
+
+  async #commit(changes: StoreChange[]): Promise<void> {
+    await this.store.commit(changes);
+    this.history.announce(changes);
+  }
+}
+
+async function alone() {
+  const person = new Person();
+  const keys = await newKeys();
+  await person.begin(keys);
+  const first = await Device.open(person, keys);
+  return { person, first };
+}
+
+test("a device that comes later has everything, in order, and what others told too", async () => {
+  const { person, first } = await alone();
+  await first.created();
+  for (const at of [2, 3, 4, 5, 6, 7, 8, 9]) {
+    await first.hear(`message ${at}`, at);
+    // Many small batches, so that they are read over several pages.
+    if (at % 2 === 0) await first.archive.flush();
+  }
+  await first.hear("not for the archive", 10, "none");
+  const keys = await newKeys();
+  await person.add(keys, first.keys);
+  await first.archive.grantDevice(keys.id);
+  await first.archive.flush();
+  expect(await first.queued()).toBe(0);
+  const second = await Device.open(person, keys);
+  expect(second.archive.known).toBe(false);
+  await second.archive.catchUp();
+  const messages = [2, 3, 4, 5, 6, 7, 8, 9].map((at) => `message ${at}`);
+  expect(await second.texts()).toEqual(["membership", ...messages]);
+  expect(await second.queued()).toBe(0);
+  // What it has can be told to newcomers by it as well.
+  expect(await second.store.scan("remembered", { limit: 100 })).toHaveLength(8);
+});
+
+test("nobody reads it whose device is not named: not the server, and not an other person", async () => {
+  const { person, first } = await alone();
+  await first.hear("a needle", 2);
+  await first.archive.flush();
+  const needle = Buffer.from("a needle");
+  const whole = Buffer.concat(person.port.records.map(({ data }) => data));
+  expect(whole.includes(needle)).toBe(false);
+  const keys = await newKeys();
+  await person.add(keys, first.keys);
+  const second = await Device.open(person, keys);
+  await second.archive.catchUp();
+  expect(await second.texts()).toEqual([]);
+  // The keys come after the batches, and then they are read.
+  await first.archive.grantDevice(keys.id);
+  await second.archive.catchUp();
+  expect(await second.texts()).toEqual(["a needle"]);
+});
+
+test("a recovery phrase gets the keys, and gives them to the machine that comes back", async () => {
+  const { person, first } = await alone();
+  await first.hear("before the fire", 2);
+  await first.archive.flush();
+  const phrase = await newKeys();
+  await person.recovery(phrase, first.keys);
+  await first.archive.grantDevice(phrase.id);
+  const paper = await Device.open(person, phrase);
+  await paper.archive.catchUp();
+  const keys = await newKeys();
+  await person.add(keys, phrase);
+  await paper.archive.grantDevice(keys.id);
+  const back = await Device.open(person, keys);
+  await back.archive.catchUp();
+  expect(await back.texts()).toEqual(["before the fire"]);
+});
+
+test("after a revocation there is another key, and nothing of the revoked device counts", async () => {
+  const { person, first } = await alone();
+  const stolen = await newKeys();
+  await person.add(stolen, first.keys);
+  await first.hear("with the stolen one", 2);
+  await first.archive.flush();
+  await first.archive.grantDevice(stolen.id);
+  const thief = await Device.open(person, stolen);
+  await thief.archive.catchUp();
+  expect(await thief.texts()).toEqual(["with the stolen one"]);
+
+  const sizeBefore = person.directory.size;
+  await person.revoke(stolen.id, first.keys);
+  await first.hear("without it", 3);
+  await first.archive.flush();
+  await thief.archive.catchUp();
+  expect(await thief.texts()).toEqual(["with the stolen one"]);
+
+  // The thief writes on, as if it had not heard of it, with a server that lets it.
+  await thief.hear("a lie", 4);
+  const asBefore = { directory: person.directory, size: sizeBefore };
+  const { archivedLie } = await lie(person, thief, asBefore);
+  await person.port.append(randomBytes(16), archivedLie);
+  const third = await newKeys();
+  await person.add(third, first.keys);
+  await first.archive.grantDevice(third.id);
+  const later = await Device.open(person, third);
+  await later.archive.catchUp();
+  expect(await later.texts()).toEqual(["with the stolen one", "without it"]);
+  // The test can fail: who does not look at the writer believes it.
+  const naive = await Device.open(person, third, new MemoryStore(), false);
+  await naive.archive.catchUp();
+  expect(await naive.texts()).toEqual(["with the stolen one", "without it", "a lie"]);
+});
+
+/** A batch by a device whose revocation it does not mention, under the key that it has. */
+async function lie(
+  person: Person,
+  thief: Device,
+  directory: { directory: Directory; size: number },
+) {
+  const state = await ArchiveState.open(thief.store);
+  const [id = "", { key } = { key: undefined }] =
+    [...state.keys].find(([, { key }]) => key !== undefined) ?? [];
+  if (!key) throw new Error("the thief has no key");
+  const rows = await thief.store.scan("remembered", { limit: 100, reverse: true });
+  const newest = fromBinary(ArchivedEntrySchema, rows[0]?.value ?? new Uint8Array());
+  const history = create(ArchivedHistorySchema, { entries: [newest] });
+  const batch = await sealBatch(person.user, id, key, toBinary(ArchivedHistorySchema, history));
+  const identity = { ...person.identity(thief.keys), directory };
+  return { archivedLie: await signArchiveRecord(identity, { case: "batch", value: batch }) };
+}
+
+test("of two devices that read the same, one archives it", async () => {
+  const { person, first } = await alone();
+  const keys = await newKeys();
+  await person.add(keys, first.keys);
+  await first.hear("one", 2);
+  await first.archive.flush();
+  await first.archive.grantDevice(keys.id);
+  const second = await Device.open(person, keys);
+  await second.archive.catchUp();
+  for (const device of [first, second]) {
+    await device.hear("two", 3);
+    await device.hear("three", 4);
+  }
+  const before = person.port.records.length;
+  // Both wait for a moment, one of them longer.
+  for (let ms = 0; ms < 10_000; ms += 500) {
+    await first.clock.advance(500);
+    await second.clock.advance(500);
+    await Promise.all([first.archive, second.archive].map((one) => one[Symbol.asyncDispose]()));
+  }
+  expect(person.port.records.length).toBe(before + 1);
+  for (const device of [first, second]) {
+    expect(await device.queued()).toBe(0);
+    expect(await device.texts()).toEqual(["one", "two", "three"]);
+  }
+});
+
+test("a stop between queue and archive loses nothing, and one after it doubles nothing", async () => {
+  const { person, first } = await alone();
+  await first.hear("one", 2);
+  await first.archive.flush();
+  await first.hear("two", 3);
+  const broken = new Error("the power went");
+  person.port.beforeAppend = () => {
+    throw broken;
+  };
+  await expect(first.archive.flush()).rejects.toBe(broken);
+  // Started again on the same store; this time it stops when the batch is there already.
+  const again = await Device.open(person, first.keys, first.store);
+  expect(await again.queued()).toBe(1);
+  person.port.beforeAppend = () => {};
+  const { commit } = first.store;
+  const appended = person.port.records.length;
+  first.store.commit = async (changes) => {
+    if (person.port.records.length > appended) throw broken;
+    await commit.call(first.store, changes);
+  };
+  await expect(again.archive.flush()).rejects.toBe(broken);
+  first.store.commit = commit;
+  expect(await again.queued()).toBe(1);
+  const last = await Device.open(person, first.keys, first.store);
+  await last.archive.flush();
+  expect(await last.queued()).toBe(0);
+  expect(person.port.records.length).toBe(appended + 1);
+  expect(await last.texts()).toEqual(["one", "two"]);
+});
+
+test("an archive that was set back gets again what it lost", async () => {
+  const { person, first } = await alone();
+  await first.created();
+  for (const at of [2, 3, 4, 5]) {
+    await first.hear(`message ${at}`, at);
+    await first.archive.flush();
+  }
+  person.port.incarnation = "bb".repeat(8);
+  person.port.records = person.port.records.slice(0, 3);
+  await first.archive.flush();
+  const keys = await newKeys();
+  await person.add(keys, first.keys);
+  await first.archive.grantDevice(keys.id);
+  const second = await Device.open(person, keys);
+  await second.archive.catchUp();
+  expect((await second.texts()).toSorted()).toEqual([
+    "membership",
+    ...[2, 3, 4, 5].map((at) => `message ${at}`),
+  ]);
+});
+
+test("garbage, foreign records and trouble at the server end nothing", async () => {
+  const { person, first } = await alone();
+  const { person: stranger, first: their } = await alone();
+  await their.hear("of somebody else", 2);
+  await their.archive.flush();
+  await first.hear("one", 2);
+  await first.archive.flush();
+  for (const { data } of stranger.port.records) await person.port.append(randomBytes(16), data);
+  await person.port.append(randomBytes(16), randomBytes(200));
+  for (const { data } of [...person.port.records]) {
+    const altered = data.slice();
+    altered[altered.length >> 1] = (altered[altered.length >> 1] ?? 0) ^ 1;
+    await person.port.append(randomBytes(16), altered);
+  }
+  let refused = 0;
+  person.port.beforeAppend = () => {
+    if (refused++ < 2) throw new SottoError(ErrorCode.UNAVAILABLE, "not now");
+  };
+  await first.hear("two", 3);
+  for (let ms = 0; ms < 60_000 && (await first.queued()) > 0; ms += 1000) {
+    await first.clock.advance(1000);
+    await first.archive[Symbol.asyncDispose]();
+  }
+  expect(refused).toBeGreaterThan(2);
+  expect(await first.queued()).toBe(0);
+  expect(await first.texts()).toEqual(["one", "two"]);
+});

@@ -1,0 +1,227 @@
+import type { Clock } from "@sotto/clock";
+import { type DeviceId, ErrorCode, type RoomId } from "@sotto/protocol";
+import type { ArchivedEntry } from "@sotto/protocol/devices";
+import { mayPass, serverError } from "../errors.ts";
+import type { History } from "../history/history.ts";
+import { roomOf, sequenceOf, takeArchived } from "../history/take-memories.ts";
+import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import { Serial } from "../serial.ts";
+import { type ArchiveIdentity, goodDevices } from "./archive-identity.ts";
+import { grantKeys, lacking, needsNewKey } from "./archive-keys.ts";
+import type { ArchivePort } from "./archive-port.ts";
+import { type ArchiveReading, readArchive } from "./archive-reader.ts";
+import { ArchiveState } from "./archive-state.ts";
+import { keepKeys, writeBatch } from "./archive-writer.ts";
+import { queueAll } from "./queue-all.ts";
+
+export interface ArchiveParts {
+  readonly identity: ArchiveIdentity;
+  readonly port: ArchivePort;
+  readonly store: ProfileStore;
+  readonly history: History;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  /** `context.checks.archive`. */
+  readonly checked: boolean;
+  /** Runs while nothing else changes what this device has of the room. */
+  hold<Result>(room: RoomId, task: () => Promise<Result>): Promise<Result>;
+  /** Asks the server for newer records of the directory. */
+  refreshDirectory(): Promise<void>;
+  notice(text: string): void;
+}
+
+/** What is queued waits this long for more, so that a batch holds more than one message. */
+const idleMs = 1000;
+/** Own devices write one after another: what the first one archived, the others need not. */
+const rankMs = 1500;
+const rankMsMax = 9000;
+const jitterMs = 500;
+const retryMs = 2000;
+const retryMsMax = 300_000;
+
+/**
+ * What this person's devices remember, kept at the server for each other: sealed under keys that only they
+ * have. Entries wait in a queue that is stored with them; a writer in the background takes it from there.
+ */
+export class Archive implements AsyncDisposable {
+  readonly #parts: ArchiveParts;
+  readonly #state: ArchiveState;
+  /** Rooms of which something was taken in since the client was opened. */
+  readonly taken = new Set<RoomId>();
+  readonly #serial = new Serial();
+  #waiting = false;
+  #failures = 0;
+  /** The server keeps no archives. */
+  #unknown = false;
+
+  private constructor(parts: ArchiveParts, state: ArchiveState) {
+    this.#parts = parts;
+    this.#state = state;
+  }
+
+  static async open(parts: ArchiveParts): Promise<Archive> {
+    return new Archive(parts, await ArchiveState.open(parts.store));
+  }
+
+  /** True where this device has read its archive at least once. */
+  get known(): boolean {
+    return this.#state.known.place !== undefined;
+  }
+
+  /** Takes in everything that the archive holds now. */
+  async catchUp(): Promise<void> {
+    await this.#serial.run(() => this.#read());
+  }
+
+  /** Something is queued, or the directory grew: acted on a little later. */
+  wake(): void {
+    if (this.#waiting || this.#parts.signal.aborted || this.#unknown) return;
+    this.#waiting = true;
+    const { clock, random } = this.#parts;
+    const failed = this.#failures > 0 ? Math.min(retryMsMax, retryMs * 2 ** this.#failures) : 0;
+    const waitMs = idleMs + this.#rankMs() + failed + random() * (jitterMs + failed);
+    clock.after(waitMs, () => {
+      this.#waiting = false;
+      void this.#serial.run(() => this.#work());
+    });
+  }
+
+  /** A new connection: what was refused before may go through now. */
+  online(): void {
+    this.#failures = 0;
+    this.#unknown = false;
+    this.wake();
+  }
+
+  /** Writes everything that is queued. Resolves when the archive holds all that this device remembers. */
+  async flush(): Promise<void> {
+    await this.#serial.run(async () => {
+      await this.#read();
+      while (await writeBatch({ ...this.#parts, state: this.#state }));
+    });
+  }
+
+  /**
+   * Gives the keys of the archive to a device, or a recovery phrase, that the directory holds as this user's.
+   * Resolves when it can read everything.
+   */
+  async grantDevice(device: DeviceId): Promise<void> {
+    await this.#serial.run(async () => {
+      await this.#read();
+      const { identity, port, store } = this.#parts;
+      const to = goodDevices(identity).filter(({ id }) => id === device);
+      await store.commit(await grantKeys(identity, this.#state, port, to));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#serial.idle();
+  }
+
+  async #work(): Promise<void> {
+    const { signal, store } = this.#parts;
+    if (signal.aborted) return;
+    try {
+      await this.#read();
+      const [queued] = await store.scan("archive-queue", { limit: 1 });
+      const writing = { ...this.#parts, state: this.#state };
+      await keepKeys(writing, queued !== undefined || this.#state.current?.key !== undefined);
+      while (!signal.aborted && (await writeBatch(writing)));
+      this.#failures = 0;
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (this.#isOwed()) this.wake();
+  }
+
+  #failed(error: unknown): void {
+    const { signal } = this.#parts;
+    if (signal.aborted) return;
+    this.#failures = Math.min(this.#failures + 1, 16);
+    if (serverError(error)?.code === ErrorCode.UNKNOWN_REQUEST) {
+      this.#unknown = true;
+      return;
+    }
+    // Said once for each connection, and tried again later.
+    if (!mayPass(error) && this.#failures === 1)
+      this.#parts.notice(`the archive of your history waits: ${describe(error)}`);
+    this.wake();
+  }
+
+  /** How many own devices write before this one. */
+  #rankMs(): number {
+    const { identity } = this.#parts;
+    const rank = goodDevices(identity).filter(({ id }) => id < identity.device).length;
+    return Math.min(rankMsMax, rank * rankMs);
+  }
+
+  /** Keys are to be given or changed; or they are to come from another device, which nobody announces. */
+  #isOwed(): boolean {
+    const { identity } = this.#parts;
+    const { current, known } = this.#state;
+    if (lacking(identity, this.#state).length > 0) return true;
+    if (current?.key !== undefined) return needsNewKey(identity, this.#state);
+    const waits = current !== undefined || known.unopened !== undefined;
+    if (waits) this.#failures = Math.min(this.#failures + 1, 16);
+    return waits;
+  }
+
+  async #read(): Promise<void> {
+    let refreshed: Promise<void> | undefined;
+    const { port, store, identity, checked } = this.#parts;
+    const reading: ArchiveReading = {
+      ...{ port, store, identity, checked, state: this.#state },
+      // Once for each time that it is read: nobody makes this device ask again and again.
+      refreshDirectory: () => {
+        refreshed ??= this.#parts.refreshDirectory();
+        return refreshed;
+      },
+      take: (entries) => this.#take(entries),
+      lost: () => queueAll(this.#parts),
+    };
+    await readArchive(reading);
+  }
+
+  /** Takes entries room by room, in the order of each. */
+  async #take(entries: readonly ArchivedEntry[]): Promise<void> {
+    const roomAt = (index: number) => {
+      const entry = entries[index];
+      return entry && roomOf(entry);
+    };
+    for (let from = 0; from < entries.length; ) {
+      const room = roomAt(from);
+      let to = from + 1;
+      while (to < entries.length && roomAt(to) === room) to++;
+      const run = entries.slice(from, to);
+      from = to;
+      if (room) this.taken.add(room);
+      if (room) await this.#parts.hold(room, () => this.#takeRun(run));
+    }
+  }
+
+  async #takeRun(run: readonly ArchivedEntry[]): Promise<void> {
+    const { history, store } = this.#parts;
+    const sorted = run
+      .map((entry) => ({ entry, sequence: sequenceOf(entry) }))
+      .sort((a, b) => a.sequence - b.sequence);
+    let changes: StoreChange[] = [];
+    let last: number | undefined;
+    const settle = async () => {
+      await store.commit(changes);
+      history.announce(changes);
+      changes = [];
+    };
+    for (const { entry, sequence } of sorted) {
+      // The same one twice must be seen to be there.
+      if (sequence === last) await settle();
+      last = sequence;
+      changes.push(...(await takeArchived(history, store, entry)));
+    }
+    await settle();
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,39 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { toHex } from "@sotto/protocol";
+import { ArchivedEntrySchema } from "@sotto/protocol/devices";
+import type { History } from "../history/history.ts";
+import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+
+const pageEntries = 256;
+
+/**
+ * Offers everything that this device remembers to the archive again, whose log was replaced. What it still
+ * holds is struck when it is read.
+ */
+export async function queueAll(parts: { store: ProfileStore; history: History }): Promise<void> {
+  const { store, history } = parts;
+  const rooms = new Set<string>();
+  for (let after = ""; ; ) {
+    const page = await store.scan("remembered", { after, limit: pageEntries });
+    for (const { key, value } of page) {
+      after = key;
+      rooms.add(toHex(fromBinary(ArchivedEntrySchema, value).room));
+    }
+    await store.commit(page.map(({ key }) => queued(key)));
+    if (page.length < pageEntries) break;
+  }
+  // Who came and went, in the rooms of which an archive is kept.
+  let changes: StoreChange[] = [];
+  for await (const { type, room, order } of history.read({ follow: false })) {
+    if ((type !== "membership" && type !== "policy") || !rooms.has(room)) continue;
+    changes.push(queued(order));
+    if (changes.length < pageEntries) continue;
+    await store.commit(changes);
+    changes = [];
+  }
+  await store.commit(changes);
+}
+
+function queued(key: string): StoreChange {
+  return { table: "archive-queue", key, value: new Uint8Array() };
+}
