@@ -28,6 +28,8 @@ export async function newSigner(): Promise<Signer> {
 /** A device with all its keys. */
 export interface TestDevice {
   readonly id: DeviceId;
+  /** Signs logins. */
+  readonly auth: Signer;
   readonly signer: Signer;
   readonly description: DeviceDescription;
 }
@@ -42,7 +44,7 @@ export async function newDevice(id = parseDeviceId(randomBytes(16))): Promise<Te
     mls: mls.publicKey,
     seal: randomBytes(1216),
   };
-  return { id, signer, description };
+  return { id, auth, signer, description };
 }
 
 /** A person who writes a chain of records; every method answers the next one. */
