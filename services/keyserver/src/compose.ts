@@ -1,8 +1,15 @@
 import { connectNatsBus } from "@sotto/bus/nats";
-import { type Logger, type Metrics, type RunningService, startAdmin } from "@sotto/chassis";
+import {
+  type Logger,
+  type Metrics,
+  type RunningService,
+  StartError,
+  startAdmin,
+} from "@sotto/chassis";
 import { systemClock } from "@sotto/clock";
+import { DirectoryStoreError } from "@sotto/directory";
 import { openRedisDirectory } from "@sotto/directory/redis";
-import { makeInvite, sha256 } from "@sotto/identity";
+import { makeInvite, RecordError, sha256 } from "@sotto/identity";
 import { openJetStreamLog } from "@sotto/log/jetstream";
 import { natsOf, type PublicAddress, publicAddress } from "@sotto/settings";
 import type { KeyserverConfig } from "./config.ts";
@@ -45,7 +52,7 @@ export async function composeKeyserver(
     }),
   );
   const keyserver = owned.use(
-    await startKeyserver({ bus, log, store, clock, logger, metrics, keys }),
+    await startKeyserver({ bus, log, store, clock, logger, metrics, keys }).catch(explain),
   );
   const checks = { keyserver: () => keyserver.ready(), bus: () => bus.connected };
   const { adminHost: host, adminPort: port } = config;
@@ -58,6 +65,18 @@ export async function composeKeyserver(
   }
   await tellOwnerInvite(keyserver, keys, address, invited);
   return {};
+}
+
+/** One clear line for what an operator must look at; anything else stays as it is. */
+function explain(cause: unknown): never {
+  const untrue =
+    cause instanceof RecordError ||
+    (cause instanceof DirectoryStoreError && cause.code === "CORRUPT");
+  if (!untrue) throw cause;
+  throw new StartError(
+    `the key directory is damaged: ${cause.message}; restore it from a backup (docs/operating.md)`,
+    { cause },
+  );
 }
 
 /** What invites carry: the published port is 443 with a domain, unless another is set. */

@@ -1,5 +1,5 @@
 import { type AppendOutcome, type DirectoryStore, DirectoryStoreError } from "@sotto/directory";
-import { Directory, sha256Hex } from "@sotto/identity";
+import { Directory, RecordError, sha256Hex } from "@sotto/identity";
 import { ErrorCode, SottoError } from "@sotto/protocol";
 import { recordRefusal } from "./refusal.ts";
 import { Serial } from "./serial.ts";
@@ -135,7 +135,11 @@ export class DirectoryState {
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
-    await this.directory.apply(bytes);
+    const index = this.directory.size;
+    await this.directory.apply(bytes).catch((cause: unknown) => {
+      if (!(cause instanceof RecordError)) throw cause;
+      throw new RecordError(cause.code, `record ${index}: ${cause.message}`, { cause });
+    });
     this.#last = bytes;
   }
 

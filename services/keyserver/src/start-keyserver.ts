@@ -85,7 +85,8 @@ export async function startKeyserver(options: KeyserverOptions): Promise<Keyserv
     ready: () => running && bus.connected && !server.state.isSetBack,
     operator: new Operator(server),
     async ownerInvite() {
-      await server.state.catchUp();
+      // A server that lost its owner's record to a backup is nobody else's.
+      if (await server.standing.look()) return undefined;
       return await ownerInviteSecret(store, server.state.directory.size, clock.now());
     },
     async [Symbol.asyncDispose]() {

@@ -188,6 +188,16 @@ test("good records that lead to another root are dropped together", async () => 
   expect(await handBack(server, note, 2, records.slice(2))).toBe(5);
 });
 
+test("a server that lost even its owner to a backup is nobody else's", async () => {
+  const { world, alice, records, note } = await livedWorld();
+  const server = await startOn(world, await world.olderCopy(0));
+  expect(await server.service.ownerInvite()).toBeUndefined();
+  await expect(server.service.operator.ownerInvite()).rejects.toMatchObject({ code: "BEHIND" });
+  expect(await handBack(server, note, 0, records)).toBe(5);
+  expect(await server.service.ownerInvite()).toBeUndefined();
+  await world.invite(server, alice);
+});
+
 test("what is held is bounded", async () => {
   const { world, records, note } = await livedWorld();
   const store = await world.olderCopy(1);
@@ -195,7 +205,10 @@ test("what is held is bounded", async () => {
   await expect(handBack(server, note, 1, records.slice(1))).rejects.toMatchObject(
     refusedWith(ErrorCode.TOO_LARGE),
   );
-  expect(limits.handedBackRecordsMax).toBeGreaterThanOrEqual(1000);
+  const large = new Uint8Array(limits.directoryPageBytesMax + 1);
+  await expect(handBack(server, note, 1, [large])).rejects.toMatchObject(
+    refusedWith(ErrorCode.TOO_LARGE),
+  );
 });
 
 test("a store that fails in between goes on where it was", async () => {

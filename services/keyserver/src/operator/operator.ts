@@ -134,8 +134,12 @@ export class Operator {
 
   /** Another invite for the owner, while there is none. */
   async ownerInvite(): Promise<OperatorInvite> {
-    const { state, store, clock } = this.#server;
-    await state.catchUp();
+    const { state, standing, store, clock } = this.#server;
+    if (await standing.look())
+      throw new OperatorError(
+        "BEHIND",
+        "this server lacks records that it had, its owner's perhaps: see sotto-admin status",
+      );
     const { owner } = state.directory;
     if (owner !== undefined) {
       const name = state.directory.user(owner)?.name;
