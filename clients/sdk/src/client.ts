@@ -19,9 +19,13 @@ import { allChecks, type Checks } from "./checks.ts";
 import type { Connection } from "./connection/connection.ts";
 import { Session } from "./connection/session.ts";
 import { DevicesDesk } from "./devices/devices-desk.ts";
+import { DirectoryDesk } from "./directory/directory-desk.ts";
 import { DirectoryReplica } from "./directory/directory-replica.ts";
+import { HeadGossip } from "./directory/head-gossip.ts";
+import { watchDirectory } from "./directory/watch-directory.ts";
 import { SottoClientError } from "./errors.ts";
 import { type ClientEvent, LiveEvents, type PresenceWord } from "./events.ts";
+import { makeFirstRoom } from "./first-room.ts";
 import { History, type ListenOptions } from "./history/history.ts";
 import type { NumberedEntry } from "./history/history-entry.ts";
 import { type CreatedInvite, createInvite, type InviteOptions } from "./invites.ts";
@@ -79,6 +83,8 @@ export class SottoClient implements AsyncDisposable {
   readonly rooms: RoomDesk;
   /** This person's own devices. */
   readonly devices: DevicesDesk;
+  /** The key directory, and whether the server is believed. */
+  readonly directory: DirectoryDesk;
   /** Files and videos. */
   readonly media: MediaLibrary;
   /** What this person's devices remember, for each other. */
@@ -115,6 +121,7 @@ export class SottoClient implements AsyncDisposable {
     this.people = new People(parts.context);
     this.rooms = new RoomDesk(parts.context, parts.rooms, this.people);
     this.devices = new DevicesDesk(parts.context);
+    this.directory = new DirectoryDesk(parts.context);
     this.media = new MediaLibrary(parts.context, this.rooms);
     this.archive = parts.archive;
   }
@@ -133,7 +140,9 @@ export class SottoClient implements AsyncDisposable {
     const stop = new AbortController();
     const live = new LiveEvents();
     const checks = { ...allChecks, ...options.checks };
-    const directory = await DirectoryReplica.open(store, checks);
+    const { serverKeySha256 } = profile;
+    const now = () => clock.now();
+    const directory = await DirectoryReplica.open({ store, checks, serverKeySha256, now });
     const { mlsEngine } = options;
     const mls = createMls({
       suite: profile.suite,
@@ -164,7 +173,7 @@ export class SottoClient implements AsyncDisposable {
       {
         transport: options.transport,
         address: profile.server,
-        serverKeySha256: profile.serverKeySha256,
+        serverKeySha256,
         device: profile.device,
         authKey: await signerFromSeed(profile.secrets.auth),
         clock,
@@ -179,6 +188,7 @@ export class SottoClient implements AsyncDisposable {
         record: (record) => {
           if (client) client.#record(record);
         },
+        greeted: (connection, hello) => directory.greeted(connection, hello),
         online: async (connection, login) => {
           if (client) await client.#online(connection, login);
         },
@@ -198,6 +208,11 @@ export class SottoClient implements AsyncDisposable {
       history: await History.open(store),
       outbox: await Outbox.open(store),
       directory,
+      heads: new HeadGossip({
+        replica: directory,
+        online: () => session.ready(requestTimeoutMs, stop.signal),
+        notice: (room, text) => live.emit({ type: "notice", room, text }),
+      }),
       checks,
       trouble,
       keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target }),
@@ -209,7 +224,7 @@ export class SottoClient implements AsyncDisposable {
       signal: stop.signal,
       online: (timeoutMs, signal) => session.ready(timeoutMs, signal),
       refusal: () => session.refusal,
-      notice: (room, text) => live.emit({ type: "notice", room, text }),
+      notice: (room, text) => live.emit({ type: "notice", ...(room && { room }), text }),
     };
     const rooms = await Rooms.open(context);
     const archive = await openArchive(context, rooms, () =>
@@ -219,7 +234,7 @@ export class SottoClient implements AsyncDisposable {
     client = new SottoClient({ context, rooms, archive, session, live, stop, quiet });
     const opened = client;
     rooms.onChanged(() => opened.#checkReady());
-    directory.onGrown(() => rooms.wakeUpkeep());
+    watchDirectory(context, rooms);
     directory.onGrown(() => archive.wake());
     session.start();
     return opened;
@@ -329,8 +344,14 @@ export class SottoClient implements AsyncDisposable {
     this.#connection = connection;
     this.#ready = false;
     this.#presence.forget();
-    const { directory, keyPackages, store, disabled } = this.#context;
-    await directory.sync(connection, toSafeNumber(login.directorySize));
+    const { directory, heads, keyPackages, store, disabled } = this.#context;
+    await directory.logIn(connection, toSafeNumber(login.directorySize), this.#context.random);
+    if (directory.trust.fault && !directory.directory.device(this.profile.device)) {
+      // Whoever was shown a false directory at the first look has no place in it.
+      this.#live.emit({ type: "connection", state: "online" });
+      return;
+    }
+    heads.wake();
     await disabled.refresh(connection);
     if (!(await store.get("meta", "published"))) {
       await keyPackages.publishFirst(connection);
@@ -346,23 +367,7 @@ export class SottoClient implements AsyncDisposable {
     this.archive.online();
     this.#live.emit({ type: "connection", state: "online" });
     this.#context.trouble.later();
-    void this.#afterLogin();
-  }
-
-  /** The owner's first login makes the room that invites grant by default. */
-  async #afterLogin(): Promise<void> {
-    const { store, directory, profile } = this.#context;
-    const [first] = directory.directory.users();
-    // The owner's first device, and no later one.
-    if (first?.devices[0]?.id !== profile.device || (await store.get("meta", "general"))) return;
-    try {
-      await this.#session.ready(requestTimeoutMs);
-      const room = this.rooms.named("general")[0] ?? (await this.rooms.create("general"));
-      await store.commit([{ table: "meta", key: "general", value: fromHex(room.room) }]);
-    } catch (error) {
-      if (!this.#stop.signal.aborted)
-        this.#live.emit({ type: "notice", text: `general: ${String(error)}` });
-    }
+    void makeFirstRoom(this.#context, this.rooms);
   }
 
   #record(record: RecordMessage): void {

@@ -40,6 +40,10 @@ export type SottoClientErrorCode =
   | "REVOKED"
   /** The client was closed. */
   | "CLOSED"
+  /** The server's key directory is not one, or breaks its rules: nothing is sent any more. The proof is kept. */
+  | "DIRECTORY_FORK"
+  /** The server holds back records of its key directory: nothing is sent until it gives them. */
+  | "DIRECTORY_WITHHELD"
   /** The server broke a rule that this client checks: it is not believed. */
   | "SERVER_MISBEHAVED"
   /** The server refused for good what a retry will not change. `cause` is the `SottoError`. */

@@ -3,11 +3,15 @@ export { type ClientOptions, SottoClient } from "./client.ts";
 export { DevicesDesk, type OwnDevice } from "./devices/devices-desk.ts";
 export { Link, type LinkedDevice } from "./devices/give-link.ts";
 export { joinByLink, type LinkJoinOptions } from "./devices/take-link.ts";
+export { DirectoryDesk, type DirectoryView } from "./directory/directory-desk.ts";
+export type { DirectoryFault, HeadWords } from "./directory/directory-fault.ts";
+export type { DirectoryStanding } from "./directory/directory-trust.ts";
 export { isConnectionLoss, SottoClientError, type SottoClientErrorCode } from "./errors.ts";
 export type { ClientEvent, PresenceWord } from "./events.ts";
 export type { ListenOptions } from "./history/history.ts";
 export type {
   HistoryEntry,
+  KeysChangedEntry,
   MediaEntry,
   MembershipEntry,
   MessageEntry,

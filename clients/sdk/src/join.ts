@@ -9,8 +9,8 @@ import {
 import { foldName, parseUserId } from "@sotto/protocol";
 import { randomBytes } from "./bytes.ts";
 import { newDevice } from "./devices/new-device.ts";
-import { logKeyChanges } from "./devices/pinned-log-key.ts";
 import { greet } from "./devices/stranger.ts";
+import { logKeyChanges } from "./directory/pinned-log-key.ts";
 import { SottoClientError, serverError } from "./errors.ts";
 import type { ProfileStore, StoreChange } from "./ports/profile-store.ts";
 import type { Transport } from "./ports/transport.ts";

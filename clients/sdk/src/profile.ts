@@ -50,9 +50,12 @@ export function profileChanges(profile: Profile): StoreChange[] {
 }
 
 /** Changes that take a profile back whose device never came to be. */
-export const profileForgotten: readonly StoreChange[] = ["profile", "joining", "log-key"].map(
-  (key) => ({ table: "meta", key, value: undefined }),
-);
+export const profileForgotten: readonly StoreChange[] = [
+  "profile",
+  "joining",
+  "log-key",
+  "directory-trust",
+].map((key) => ({ table: "meta", key, value: undefined }));
 
 /** Rejects with PROFILE_EXISTS where the store is somebody's already. */
 export async function freshProfile(store: ProfileStore): Promise<void> {

@@ -55,6 +55,7 @@ export class Connection {
   #closedBecause: string | undefined;
   #reconnectAfterMs: number | undefined;
   #closeCode: number | undefined;
+  #serverKey: Uint8Array = new Uint8Array();
   #hello: ((hello: Hello) => void) | undefined;
   #helloFailed: ((error: unknown) => void) | undefined;
 
@@ -92,6 +93,11 @@ export class Connection {
     } finally {
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** The identity key that the server named in its `Hello`. */
+  get serverKey(): Uint8Array {
+    return this.#serverKey;
   }
 
   get closed(): boolean {
@@ -239,7 +245,7 @@ export class Connection {
         this.#send(encodeFrame(FrameType.pong, stream, body));
         break;
       case FrameType.hello:
-        this.#hello?.(fromBinary(HelloSchema, body));
+        this.#greeted(fromBinary(HelloSchema, body));
         break;
       case FrameType.close:
         this.#closedByServer(fromBinary(CloseSchema, body));
@@ -249,6 +255,11 @@ export class Connection {
           this.close("the server speaks a newer protocol; update this client");
         }
     }
+  }
+
+  #greeted(hello: Hello): void {
+    this.#serverKey = hello.serverKey;
+    this.#hello?.(hello);
   }
 
   #answered(stream: number, body: ResponseBody): void {

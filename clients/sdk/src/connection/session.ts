@@ -41,6 +41,11 @@ export interface SessionOptions {
 export interface SessionEvents {
   event(event: Event): void;
   record(record: RecordMessage): void;
+  /**
+   * The server of a new connection has proved itself, and nobody is logged in. Resolves with true where the server
+   * lacks records of its directory, and so may not know this device.
+   */
+  greeted(connection: Connection, hello: Hello): Promise<boolean>;
   /** A new connection is logged in. What it throws ends the connection. */
   online(connection: Connection, login: Authenticated): Promise<void>;
   offline(reason: string): void;
@@ -143,6 +148,7 @@ export class Session implements AsyncDisposable {
       ended = resolve;
     });
     let online = false;
+    let lacking = false;
     let connection: Connection | undefined;
     try {
       const opened = await Connection.open(
@@ -157,7 +163,8 @@ export class Session implements AsyncDisposable {
             if (
               closeCode !== undefined &&
               !reconnects(closeCode) &&
-              closeCode !== CloseCode.LOGIN_TIMEOUT
+              closeCode !== CloseCode.LOGIN_TIMEOUT &&
+              !(lacking && closeCode === CloseCode.AUTHENTICATION_FAILED)
             ) {
               this.#refuse(
                 closeCode === CloseCode.DEVICE_REVOKED
@@ -172,7 +179,11 @@ export class Session implements AsyncDisposable {
         this.#stop.signal,
       );
       connection = opened.connection;
-      const login = await logIn(opened.connection, opened.hello, opened.transport, this.#options);
+      const { hello, transport } = opened;
+      const { checks, serverKeySha256, clock } = this.#options;
+      if (checks.serverPin) await checkServer(hello, transport, serverKeySha256, clock.now());
+      lacking = await this.#events.greeted(connection, hello);
+      const login = await authenticate(connection, hello, transport, this.#options);
       await this.#events.online(connection, login);
       if (connection.closed) return await end;
       online = true;
@@ -180,7 +191,7 @@ export class Session implements AsyncDisposable {
       this.#backoff.reset();
       for (const waiter of this.#waiting) waiter.resolve(connection);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(lacking && isUnknown(error) ? forgotten(error) : error);
       connection?.close();
       return 0;
     }
@@ -199,18 +210,6 @@ export class Session implements AsyncDisposable {
     for (const waiter of this.#waiting) waiter.reject(error);
     this.#events.refused(error);
   }
-}
-
-/** Proves the server, then this device. */
-async function logIn(
-  connection: Connection,
-  hello: Hello,
-  transport: TransportConnection,
-  options: SessionOptions,
-): Promise<Authenticated> {
-  if (options.checks.serverPin)
-    await checkServer(hello, transport, options.serverKeySha256, options.clock.now());
-  return await authenticate(connection, hello, transport, options);
 }
 
 /** Proves this device on a connection whose server was checked. Rejects with `SottoError`. */
@@ -236,6 +235,21 @@ export async function authenticate(
   const signature = await options.authKey.sign(input);
   const body = { protocolVersion, device, nonce, signature, quiet: options.quiet() };
   return await connection.request({ case: "authenticate", value: body }, "authenticated");
+}
+
+/** True where the server may not know the device. */
+function isUnknown(error: unknown): boolean {
+  const code = error instanceof SottoError ? error.code : undefined;
+  return code === ErrorCode.UNKNOWN_DEVICE || code === ErrorCode.BAD_SIGNATURE;
+}
+
+/** A server that lost records learns them again from those who have them: no reason to give up. */
+function forgotten(cause: unknown): SottoClientError {
+  return new SottoClientError(
+    "NOT_REACHABLE",
+    "the server runs on an older copy and does not know this device yet; it is being handed what it lacks",
+    { cause },
+  );
 }
 
 function isRevocation(error: Error): boolean {

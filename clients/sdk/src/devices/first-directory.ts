@@ -1,3 +1,4 @@
+import { systemClock } from "@sotto/clock";
 import { type DirectoryHead, MerkleTree, signerFromSeed } from "@sotto/identity";
 import { equalBytes } from "../bytes.ts";
 import { allChecks } from "../checks.ts";
@@ -30,7 +31,12 @@ export async function checkFirstDirectory(input: {
       authKey: await signerFromSeed(profile.secrets.auth),
       quiet: () => true,
     });
-    const replica = await DirectoryReplica.open(store, allChecks);
+    const replica = await DirectoryReplica.open({
+      store,
+      checks: allChecks,
+      serverKeySha256: profile.serverKeySha256,
+      now: () => systemClock.now(),
+    });
     await replica.sync(connection, head.size);
     const same = equalBytes(await rootAt(store, head.size), head.root);
     if (same && replica.directory.device(profile.device)?.user === profile.user) return;

@@ -14,13 +14,13 @@ import {
   LinkOfferSchema,
 } from "@sotto/protocol/devices";
 import { randomBytes } from "../bytes.ts";
+import { pinnedLogKey } from "../directory/pinned-log-key.ts";
 import { SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import { cleanDeviceName } from "./device-name.ts";
 import { LinkChannel } from "./link-channel.ts";
 import { type LinkMailbox, LinkTalk } from "./link-mailbox.ts";
 import { submitRecord } from "./own-chain.ts";
-import { pinnedLogKey } from "./pinned-log-key.ts";
 
 /** A device that was linked. */
 export interface LinkedDevice {

@@ -10,6 +10,7 @@ import {
   LinkOfferSchema,
   type LinkProposal,
 } from "@sotto/protocol/devices";
+import { logKeyChanges } from "../directory/pinned-log-key.ts";
 import { SottoClientError } from "../errors.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
 import type { Transport } from "../ports/transport.ts";
@@ -18,7 +19,6 @@ import { checkFirstDirectory } from "./first-directory.ts";
 import { LinkChannel } from "./link-channel.ts";
 import { type LinkMailbox, LinkTalk } from "./link-mailbox.ts";
 import { type NewDevice, newDevice } from "./new-device.ts";
-import { logKeyChanges } from "./pinned-log-key.ts";
 import { type Greeted, greet } from "./stranger.ts";
 
 export interface LinkJoinOptions {
@@ -65,7 +65,9 @@ export async function joinByLink(options: LinkJoinOptions): Promise<Profile> {
   try {
     await checkFirstDirectory({ profile, store, transport, signal, head });
   } catch (error) {
-    const lied = error instanceof SottoClientError && error.code === "SERVER_MISBEHAVED";
+    const lied =
+      error instanceof SottoClientError &&
+      (error.code === "SERVER_MISBEHAVED" || error.code === "DIRECTORY_FORK");
     if (lied) await store.commit(profileForgotten);
     throw error;
   }

@@ -66,6 +66,24 @@ export interface PolicyEntry extends EntryBase {
   readonly by: UserId;
 }
 
+/** Somebody's keys changed: what, and who signed that. There is nothing to do about it. */
+export interface KeysChangedEntry extends EntryBase {
+  readonly type: "keys-changed";
+  /** Whose keys. */
+  readonly user: UserId;
+  readonly change: "device-added" | "device-revoked" | "recovery-set" | "identity-reset";
+  /** The device or recovery key that was added or revoked. */
+  readonly device: DeviceId;
+  readonly deviceName: string;
+  /** A device or the recovery key of the user, or the owner's device that allowed it. */
+  readonly by: {
+    readonly kind: "device" | "recovery" | "owner";
+    readonly user: UserId;
+    readonly device: DeviceId;
+    readonly name: string;
+  };
+}
+
 /** One for each run of records that this device cannot open. */
 export interface HistoryUnavailableEntry extends EntryBase {
   readonly type: "history-unavailable";
@@ -91,6 +109,7 @@ export type HistoryEntry =
   | TitleEntry
   | MembershipEntry
   | PolicyEntry
+  | KeysChangedEntry
   | HistoryUnavailableEntry
   | MessagesMissingEntry;
 

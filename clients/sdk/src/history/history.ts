@@ -220,8 +220,12 @@ function changesAt(order: string, entry: HistoryEntry, keeping?: Keeping): Store
   const place = utf8(order);
   const changes: StoreChange[] = [
     { table: "history", key: order, value: utf8(JSON.stringify(entry)) },
-    { table: "history-index", key: sequenceKey(entry.room, entry.sequence), value: place },
   ];
+  // What stands beside the room's records takes the place of none.
+  if (entry.type !== "keys-changed") {
+    const key = sequenceKey(entry.room, entry.sequence);
+    changes.push({ table: "history-index", key, value: place });
+  }
   if ("id" in entry && entry.id !== undefined && entry.device !== undefined) {
     const key = idKey(entry.room, entry.device, entry.id);
     changes.push({ table: "history-index", key, value: place });

@@ -35,7 +35,9 @@ async function encodeContent(
   id: MessageId,
   body: Content["body"],
 ): Promise<{ content: Uint8Array; sha256: string }> {
-  const directory = context.directory.directory;
+  const { directory, trust } = context.directory;
+  // Of a directory that is not signed for yet, the root alone.
+  const head = trust.head ?? { ...(await directory.head()), signature: new Uint8Array() };
   const content = toBinary(
     ContentSchema,
     create(ContentSchema, {
@@ -46,7 +48,7 @@ async function encodeContent(
       senderSequence: BigInt(state.senderSequence + 1),
       previousSha256: fromHex(state.previousSha256),
       withdrawn: state.withdrawn.map(BigInt),
-      directoryHead: { size: BigInt(directory.size), root: await directory.root() },
+      directoryHead: { ...head, size: BigInt(head.size) },
       body,
     }),
   );

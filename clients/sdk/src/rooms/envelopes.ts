@@ -31,12 +31,17 @@ export interface LeafName {
   readonly device: DeviceId;
 }
 
-/** A signed handshake record that follows what `state` knows of the room. */
+/**
+ * A signed handshake record that follows what `state` knows of the room. Rejects with DIRECTORY_FORK and
+ * DIRECTORY_WITHHELD: nothing is signed by a directory that cannot be trusted.
+ */
 export async function writeEnvelope(
   context: RoomContext,
   state: RoomState,
   draft: EnvelopeDraft,
 ): Promise<Uint8Array> {
+  const refusal = context.directory.refusal();
+  if (refusal) throw refusal;
   const before: Roster | undefined = state.roster;
   const leaf = ({ user, device }: LeafName) => ({ user: fromHex(user), device: fromHex(device) });
   const envelope: Envelope = create(EnvelopeSchema, {

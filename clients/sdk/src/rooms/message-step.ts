@@ -174,8 +174,10 @@ async function takeLate(step: MessageStep, author: Author, came: CameAgain): Pro
 /** What a message of `author` says, done and remembered. */
 async function take(step: MessageStep, author: Author, said: Said): Promise<Taken> {
   const changes = await remember(step, author, said);
-  const { body } = said.content;
-  if (author.device === step.context.profile.device) return { changes, replies: [] };
+  const { body, directoryHead } = said.content;
+  const { context, state } = step;
+  if (author.device === context.profile.device) return { changes, replies: [] };
+  if (context.checks.headGossip) context.heads.hear(directoryHead, { ...author, room: state.room });
   if (body.case === "askAgain") {
     const answer = await answerAgain(step, author, body.value);
     return { changes: [...changes, ...answer.changes], replies: answer.replies };

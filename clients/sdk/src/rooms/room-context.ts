@@ -5,6 +5,7 @@ import type { SealCrypto } from "@sotto/sealed-media";
 import type { Checks } from "../checks.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { DirectoryReplica } from "../directory/directory-replica.ts";
+import type { HeadGossip } from "../directory/head-gossip.ts";
 import type { History } from "../history/history.ts";
 import type { KeyPackages } from "../key-packages.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
@@ -25,6 +26,8 @@ export interface RoomContext {
   readonly history: History;
   readonly outbox: Outbox;
   readonly directory: DirectoryReplica;
+  /** Judges what members' messages say of the directory. */
+  readonly heads: HeadGossip;
   readonly keyPackages: KeyPackages;
   readonly parts: Parts;
   readonly disabled: DisabledPeople;
@@ -39,6 +42,6 @@ export interface RoomContext {
   online(timeoutMs: number, signal?: AbortSignal): Promise<Connection>;
   /** Why the server will not have this device any more, where it said so. */
   refusal(): Error | undefined;
-  /** Something happened that a person may want to read about. Never content. */
+  /** Something happened that a person may want to read about; "" for no one room. Never content. */
   notice(room: string, text: string): void;
 }

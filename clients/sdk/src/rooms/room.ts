@@ -53,7 +53,7 @@ export class Room {
   }
 
   async #comeBack(): Promise<void> {
-    if (this.#rejoining) return;
+    if (this.#rejoining || this.replica.context.directory.refusal()) return;
     this.#rejoining = true;
     const { context } = this.replica;
     try {

@@ -157,6 +157,12 @@ export class Rooms {
     for (const room of this.#rooms.values()) room.upkeep.wake();
   }
 
+  /** What was in the way of sending and committing is gone. */
+  wakeAll(): void {
+    for (const room of this.#rooms.values()) room.sender.wake();
+    this.wakeUpkeep();
+  }
+
   /** Makes a room with this device alone in it, and its title. */
   async create(title: string, history: HistoryWord): Promise<Room> {
     const name = checkTitle(title);

@@ -65,11 +65,14 @@ export class Sender {
 
   /**
    * Puts a message into the outbox and resolves when the server has it durably. Aborting withdraws it
-   * where it surely was not sent; otherwise it stays and goes out when it can.
+   * where it surely was not sent; otherwise it stays and goes out when it can. Rejects with DIRECTORY_FORK and
+   * DIRECTORY_WITHHELD where the key directory cannot be trusted.
    */
   async send(body: Content["body"], signal?: AbortSignal): Promise<Sent> {
     signal?.throwIfAborted();
     const { context, state } = this.#room;
+    const refusal = context.directory.refusal();
+    if (refusal) throw refusal;
     const id = parseMessageId(randomBytes(16));
     if (context.outbox.size >= outboxEntriesMax) {
       throw new SottoClientError(
@@ -117,6 +120,8 @@ export class Sender {
     const { context } = this.#room;
     while (!context.signal.aborted && this.#unsent().length > 0) {
       if (this.#room.state.phase === "left") return this.#refuseAll();
+      const untrusted = context.directory.refusal();
+      if (untrusted) return await this.#giveUp(untrusted);
       try {
         const connection = await context.online(stepTimeoutMs, context.signal);
         await this.#room.until(
@@ -126,7 +131,7 @@ export class Sender {
         await this.#window(connection);
       } catch (error) {
         if (context.signal.aborted) return;
-        const refusal = context.refusal();
+        const refusal = context.refusal() ?? context.directory.refusal();
         if (refusal) return await this.#giveUp(refusal);
         if (!isConnectionLoss(error))
           context.notice(this.#room.room, `sending waits: ${describe(error)}`);
@@ -164,6 +169,8 @@ export class Sender {
       if (!group || state.phase !== "active" || !state.roster) {
         throw new SottoClientError("NOT_IN_ROOM", "this device is not in the room now");
       }
+      const refusal = this.#room.context.directory.refusal();
+      if (refusal) throw refusal;
       if (this.#revoked().length > 0) return undefined;
       const needed = group.nextGeneration + entries.length;
       if (

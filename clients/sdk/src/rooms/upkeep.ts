@@ -56,7 +56,7 @@ export class Upkeep {
     try {
       const connection = await context.online(30_000, context.signal);
       await replica.until(() => replica.caughtUp, 30_000);
-      if (replica.state.phase !== "active") return;
+      if (replica.state.phase !== "active" || context.directory.refusal()) return;
       await this.#takeOut();
       await this.#letIn(connection);
     } catch (error) {

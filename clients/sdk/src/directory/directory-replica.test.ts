@@ -1,0 +1,276 @@
+import { checkpointNote, type RecordChange, signCheckpoint, signLogKey } from "@sotto/identity";
+import { toHex } from "@sotto/protocol";
+import { expect, test } from "vitest";
+import {
+  newDevice,
+  newSigner,
+  randomBytes,
+  TestPerson,
+} from "../../../../libs/identity/test/person.ts";
+import { FakeDirectory } from "../../test/fake-directory.ts";
+import { allChecks, type Checks } from "../checks.ts";
+import { MemoryStore } from "../ports/memory-store.ts";
+import { DirectoryReplica } from "./directory-replica.ts";
+
+const fork = expect.objectContaining({ name: "SottoClientError", code: "DIRECTORY_FORK" });
+
+async function records(count: number): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for (let at = 0; at < count; at++) all.push(await (await TestPerson.named(`p${at}`)).create());
+  return all;
+}
+
+async function world(count = 5, checks: Partial<Checks> = {}) {
+  const server = await FakeDirectory.start();
+  server.records = await records(count);
+  const store = new MemoryStore();
+  const { serverKeySha256 } = server;
+  const open = () =>
+    DirectoryReplica.open({
+      store,
+      checks: { ...allChecks, ...checks },
+      serverKeySha256,
+      now: () => 7,
+    });
+  return { server, store, open, replica: await open() };
+}
+
+const add = async (server: FakeDirectory, name: string) => {
+  const record = await (await TestPerson.named(name)).create();
+  server.records = [...server.records, record];
+  return record;
+};
+
+test("the copy grows page by page, its head is signed, and both are there after a restart", async () => {
+  const { server, open, replica } = await world(7);
+  server.pageRecords = 3;
+  await replica.sync(server);
+  for (const known of [replica, await open()]) {
+    expect(known.size).toBe(7);
+    expect(known.trust.standing).toBe("good");
+    expect(known.trust.head).toEqual(await server.head());
+    expect(known.trust.logKey).toEqual(server.logKey.publicKey);
+    expect(known.refusal()).toBeUndefined();
+  }
+});
+
+test("what a checkpoint says is true, or nothing is sent any more, now and after a restart", async () => {
+  const other = await newSigner();
+  const lies: ((server: FakeDirectory) => Promise<void> | void)[] = [
+    // Another directory of the same size.
+    async (server) => {
+      server.signed = [
+        ...server.records.slice(0, -1),
+        await (await TestPerson.named("eve")).create(),
+      ];
+    },
+    // A smaller one that is no part of it.
+    async (server) => {
+      server.signed = [await (await TestPerson.named("eve")).create()];
+    },
+    (server) => {
+      server.tamper = { note: randomBytes(200) };
+    },
+    async (server) => {
+      const note = await checkpointNote(
+        await signCheckpoint(await server.head(), server.origin, other),
+        server.origin,
+        other.publicKey,
+      );
+      server.tamper = { note };
+    },
+    (server) => {
+      server.tamper = { logKey: other.publicKey };
+    },
+    async (server) => {
+      server.tamper = { logKeyProof: await signLogKey(other.publicKey, server.identityKey) };
+    },
+  ];
+  for (const [at, lie] of lies.entries()) {
+    const { server, open, replica } = await world();
+    await lie(server);
+    const notices: string[] = [];
+    replica.trust.onNotice = (text) => notices.push(text);
+    await expect(replica.sync(server), String(at)).rejects.toEqual(fork);
+    expect(notices).toHaveLength(1);
+    const again = await open();
+    for (const known of [replica, again]) {
+      expect(known.trust.standing).toBe("fork");
+      expect(known.refusal()).toEqual(fork);
+      expect(known.trust.fault?.at).toBe(7);
+    }
+    server.tamper = {};
+    server.signed = undefined;
+    await again.sync(server);
+    expect(again.refusal(), "a fork is not forgotten").toEqual(fork);
+  }
+});
+
+test("the log key is pinned: another one that the server vouches for is not taken", async () => {
+  const { server, replica } = await world();
+  await replica.sync(server);
+  const other = await newSigner();
+  const head = await signCheckpoint(await server.head(), server.origin, other);
+  server.tamper = {
+    note: await checkpointNote(head, server.origin, other.publicKey),
+    logKey: other.publicKey,
+    logKeyProof: await signLogKey(other.publicKey, server.identityKey),
+  };
+  await expect(replica.sync(server)).rejects.toEqual(fork);
+  expect(replica.trust.fault).toMatchObject({ kind: "log-key" });
+});
+
+test("of two directories of one size both heads are kept", async () => {
+  const { server, replica } = await world(4);
+  await replica.sync(server);
+  const ours = await server.head();
+  server.signed = [...server.records.slice(0, 3), await (await TestPerson.named("eve")).create()];
+  await expect(replica.sync(server)).rejects.toEqual(fork);
+  const shown = await server.head();
+  expect(replica.trust.fault).toMatchObject({
+    kind: "fork",
+    ours: { size: 4, root: toHex(ours.root), signature: toHex(ours.signature) },
+    shown: { size: 4, root: toHex(shown.root), signature: toHex(shown.signature) },
+  });
+});
+
+test("a record that breaks the rules is not taken in, and those before it are", async () => {
+  const { server, open, replica } = await world(5);
+  const bad = server.records[3]?.slice() ?? new Uint8Array();
+  bad[bad.length - 5] = bad[bad.length - 5] === 65 ? 66 : 65;
+  server.signed = server.records;
+  server.records = server.records.with(3, bad);
+  await expect(replica.sync(server)).rejects.toEqual(fork);
+  expect(replica.size).toBe(3);
+  expect((await open()).trust.fault).toMatchObject({
+    kind: "bad-record",
+    index: 3,
+    bytes: toHex(bad),
+  });
+});
+
+test("a record that was altered since it was seen is found out, the last one at once, others by chance", async () => {
+  for (const [at, random] of [
+    [4, 0],
+    [1, 0],
+  ] as const) {
+    const { server, replica } = await world(5);
+    await replica.sync(server);
+    server.signed = server.records;
+    server.records = server.records.with(at, await (await TestPerson.named("eve")).create());
+    const login = replica.logIn(server, 5, () => random);
+    await login;
+    expect(replica.trust.fault).toMatchObject({ kind: "altered-record", index: at });
+  }
+});
+
+test("a server that has less is handed back what it lacks, before anybody logs in, and no alarm is raised", async () => {
+  const { server, replica } = await world(6);
+  await replica.sync(server);
+  const all = server.records;
+  server.records = all.slice(0, 2);
+  server.behind = true;
+  const hello = { directorySize: 2n } as Parameters<typeof replica.greeted>[1];
+  expect(await replica.greeted(server, hello)).toBe(true);
+  expect(server.records).toEqual(all);
+  await replica.sync(server);
+  expect(replica.trust.standing).toBe("good");
+  expect(await replica.greeted(server, { ...hello, directorySize: 6n })).toBe(false);
+});
+
+test("a server that does not know that it has less is handed it back after the login", async () => {
+  const { server, replica } = await world(6);
+  await replica.sync(server);
+  const all = server.records;
+  server.records = all.slice(0, 3);
+  await replica.sync(server);
+  expect(server.records).toEqual(all);
+  expect(replica.trust.standing).toBe("good");
+});
+
+test("a server that has less and does not take it back is behind, which is no reason not to send", async () => {
+  const { server, replica } = await world(6);
+  await replica.sync(server);
+  server.records = server.records.slice(0, 3);
+  server.takesBack = false;
+  server.behind = true;
+  await replica.sync(server);
+  expect(replica.trust.standing).toBe("behind");
+  expect(replica.refusal()).toBeUndefined();
+  await expect(replica.sync(server, 7)).rejects.toMatchObject({ code: "SERVER_MISBEHAVED" });
+});
+
+test("a restored server that lacks nothing is told so", async () => {
+  const { server, replica } = await world(6);
+  await replica.sync(server);
+  server.behind = true;
+  await replica.sync(server);
+  expect(server.behind).toBe(false);
+  expect(replica.trust.standing).toBe("good");
+});
+
+test("records that are signed for and not given stop sending until they are there", async () => {
+  const { server, open, replica } = await world(6);
+  server.signed = server.records;
+  server.records = server.records.slice(0, 4);
+  await replica.sync(server);
+  for (const known of [replica, await open()]) {
+    expect(known.trust.standing).toBe("withheld");
+    expect(known.refusal()).toMatchObject({ code: "DIRECTORY_WITHHELD" });
+  }
+  let settled = 0;
+  replica.trust.onSettled = () => {
+    settled++;
+  };
+  server.records = server.signed;
+  await replica.sync(server);
+  expect(settled).toBe(1);
+  for (const known of [replica, await open()]) {
+    expect(known.trust.standing).toBe("good");
+    expect(known.refusal()).toBeUndefined();
+  }
+});
+
+test("a directory that grows between its records and their signature is read on", async () => {
+  const { server, replica } = await world(4);
+  const before = server.records;
+  const late = await (await TestPerson.named("late")).create();
+  server.signed = [...before, late];
+  let asked = 0;
+  server.onAsked = () => {
+    if (++asked === 2) server.records = [...before, late];
+  };
+  await replica.sync(server);
+  expect(replica.size).toBe(5);
+  expect(replica.trust.standing).toBe("good");
+});
+
+test("what is told of a record goes into its commit, once", async () => {
+  const { server, open, replica } = await world(0);
+  const alice = await TestPerson.named("alice");
+  server.records = [await alice.create()];
+  await replica.sync(server);
+  const told: RecordChange[] = [];
+  const announced: number[] = [];
+  replica.tell = (changes) => {
+    told.push(...changes);
+    return [{ table: "meta", key: "told", value: Uint8Array.of(told.length) }];
+  };
+  replica.onGrown((changes) => announced.push(changes.length));
+  server.records = [...server.records, await alice.add(await newDevice())];
+  await replica.sync(server);
+  await replica.sync(server);
+  expect(told.map(({ change }) => change)).toEqual(["device-added"]);
+  expect(announced).toEqual([1]);
+  expect((await open()).size).toBe(2);
+});
+
+test("with a check off, what it refuses passes", async () => {
+  const { server, replica } = await world(5, { checkpoint: false });
+  server.signed = [await (await TestPerson.named("eve")).create()];
+  await replica.sync(server);
+  expect(replica.trust.standing).toBe("good");
+  await add(server, "late");
+  await replica.sync(server);
+  expect(replica.size).toBe(6);
+});

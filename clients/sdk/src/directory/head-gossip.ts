@@ -1,0 +1,130 @@
+import type { Checkpoint } from "@sotto/identity";
+import { toHex, toSafeNumber } from "@sotto/protocol";
+import type { DirectoryHead } from "@sotto/protocol/content";
+import { equalBytes } from "../bytes.ts";
+import { isConnectionLoss } from "../errors.ts";
+import type { HeadBearer } from "./directory-fault.ts";
+import type { DirectoryReplica } from "./directory-replica.ts";
+import type { DirectoryServer } from "./directory-server.ts";
+
+/** Heads that were found to agree, so that the same one is not judged with every message. */
+const agreedMax = 1024;
+/** Heads that wait to be judged; a sender says its head with every message. */
+const waitingMax = 256;
+
+interface Heard {
+  readonly head: Checkpoint;
+  readonly by: HeadBearer;
+}
+
+/**
+ * Holds the directory heads in members' messages against this device's own copy: a server that shows two
+ * directories to two people is found out by those two. Works beside the messages, and waits for no one.
+ */
+export class HeadGossip {
+  readonly #replica: DirectoryReplica;
+  readonly #online: () => Promise<DirectoryServer>;
+  readonly #notice: (room: string, text: string) => void;
+  readonly #agreed = new Set<string>();
+  readonly #waiting = new Map<string, Heard>();
+  readonly #accused = new Set<string>();
+  #running = false;
+
+  constructor(options: {
+    readonly replica: DirectoryReplica;
+    /** The logged-in connection, waited for. */
+    readonly online: () => Promise<DirectoryServer>;
+    readonly notice: (room: string, text: string) => void;
+  }) {
+    this.#replica = options.replica;
+    this.#online = options.online;
+    this.#notice = options.notice;
+  }
+
+  /** A member's message said this of the directory. */
+  hear(said: DirectoryHead | undefined, by: HeadBearer): void {
+    const head = said && readHead(said);
+    if (!head) return;
+    const key = `${head.size}/${toHex(head.root)}`;
+    if (this.#agreed.has(key) || this.#waiting.size >= waitingMax) return;
+    this.#waiting.set(key, { head, by });
+    this.wake();
+  }
+
+  /** Goes on with what could not be judged before, after a login. */
+  wake(): void {
+    if (this.#running || this.#waiting.size === 0) return;
+    this.#running = true;
+    void this.#run().finally(() => {
+      this.#running = false;
+    });
+  }
+
+  async #run(): Promise<void> {
+    for (let first = firstOf(this.#waiting); first; first = firstOf(this.#waiting)) {
+      const [key, heard] = first;
+      try {
+        if (await this.#judge(heard)) this.#agree(key);
+      } catch (error) {
+        // Judged after the next login.
+        if (isConnectionLoss(error)) return;
+        // Whatever else it was is kept by what found it.
+      }
+      this.#waiting.delete(key);
+    }
+  }
+
+  /** True where the head is one of this device's own directory. */
+  async #judge({ head, by }: Heard): Promise<boolean> {
+    const { directory, trust } = this.#replica;
+    if (head.size <= directory.size && equalBytes(await directory.root(head.size), head.root))
+      return true;
+    if (!(await trust.isSigned(head))) {
+      // Nobody's word but the sender's: it proves nothing, and stops nobody.
+      if (head.size <= directory.size) this.#accuse(by);
+      return false;
+    }
+    if (head.size > directory.size && !(await this.#catchUp(head, by))) return false;
+    await trust.compare(head, directory, by);
+    return true;
+  }
+
+  /** True where the server gave all records of the head. */
+  async #catchUp(head: Checkpoint, by: HeadBearer): Promise<boolean> {
+    const { directory, trust } = this.#replica;
+    const connection = await this.#online();
+    await this.#replica.sync(connection);
+    if (head.size <= directory.size) return true;
+    // It may have lost them, and not know it: its own signature tells it.
+    await this.#replica.handBack(connection, directory.size, true, head);
+    await this.#replica.sync(connection);
+    if (head.size <= directory.size) return true;
+    await trust.withhold(head, directory, by);
+    return false;
+  }
+
+  #accuse(by: HeadBearer): void {
+    if (this.#accused.has(by.device)) return;
+    this.#accused.add(by.device);
+    this.#notice(
+      by.room,
+      "a member's device names another key directory than this one knows, without the server's signature: " +
+        "either it or the server is wrong; ask them, and compare with 'sotto verify'",
+    );
+  }
+
+  #agree(key: string): void {
+    if (this.#agreed.size >= agreedMax) this.#agreed.clear();
+    this.#agreed.add(key);
+  }
+}
+
+function firstOf(waiting: ReadonlyMap<string, Heard>): [string, Heard] | undefined {
+  for (const entry of waiting) return entry;
+  return undefined;
+}
+
+function readHead({ size, root, signature }: DirectoryHead): Checkpoint | undefined {
+  if (root.length !== 32 || size > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
+  return { size: toSafeNumber(size), root, signature };
+}

@@ -1,0 +1,77 @@
+import { hasUser, type RecordChange } from "@sotto/identity";
+import type { UserId } from "@sotto/protocol";
+import type { KeysChangedEntry } from "../history/history-entry.ts";
+import type { StoreChange } from "../ports/profile-store.ts";
+import type { RoomContext } from "../rooms/room-context.ts";
+import type { RoomState } from "../rooms/room-state.ts";
+
+/** The history entries, and the notice, by which people hear whose keys changed, and who signed that. */
+export class KeyChanges {
+  readonly #context: RoomContext;
+  readonly #rooms: () => readonly RoomState[];
+
+  /** `rooms` answers the state of every room of this device. */
+  constructor(context: RoomContext, rooms: () => readonly RoomState[]) {
+    this.#context = context;
+    this.#rooms = rooms;
+  }
+
+  /** What belongs into the commit of the records that made these changes. */
+  tell(changes: readonly RecordChange[]): StoreChange[] {
+    return changes.flatMap((change) => {
+      const told = this.#entryOf(change);
+      if (!told) return [];
+      const { profile, history } = this.#context;
+      if (change.user === profile.user) this.#alert(told);
+      return this.#rooms()
+        .filter(
+          (state) => state.phase === "active" && state.roster && hasUser(state.roster, told.user),
+        )
+        .map((state) => ({ ...told, room: state.room, sequence: state.cursor }))
+        .flatMap((entry) => history.changesFor(entry));
+    });
+  }
+
+  /** Nothing for a beginner, whom nobody knew before, and for what this device did itself. */
+  #entryOf({
+    user,
+    change,
+    device,
+    by,
+  }: RecordChange): Omit<KeysChangedEntry, "room" | "sequence"> | undefined {
+    const { profile, directory } = this.#context;
+    if (change === "user-created") return undefined;
+    if (by.device === profile.device || device === profile.device) return undefined;
+    const signer = directory.directory.device(by.device);
+    return {
+      type: "keys-changed",
+      user,
+      change,
+      device,
+      deviceName: directory.directory.device(device)?.name ?? "",
+      by: { ...by, user: signer?.user ?? user, name: signer?.name ?? "" },
+    };
+  }
+
+  #alert({ change, deviceName, by }: Omit<KeysChangedEntry, "room" | "sequence">): void {
+    const what = {
+      "device-added": `the device "${deviceName}" was added to your account`,
+      "device-revoked": `your device "${deviceName}" was revoked`,
+      "recovery-set": "a recovery phrase was set for your account",
+      "identity-reset": "your identity was begun anew with another device",
+    }[change];
+    const who = {
+      device: `signed by your device "${by.name}"`,
+      recovery: "signed by your recovery phrase",
+      owner: `allowed by ${this.#nameOf(by.user)}, who owns this server`,
+    }[by.kind];
+    this.#context.notice(
+      "",
+      `${what}, ${who}. If that was not you, revoke the device that you do not know: sotto devices`,
+    );
+  }
+
+  #nameOf(user: UserId): string {
+    return this.#context.directory.directory.user(user)?.name ?? user;
+  }
+}
