@@ -19,8 +19,11 @@ export function percentiles(values: readonly number[]): { p50: number; p99: numb
   return { p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? Number.NaN };
 }
 
-/** The figures as a table, each Sotto row with its ratio to the raw row of the same case. */
-export function table(rows: readonly Figures[]): string {
+/**
+ * The figures as a table, each row with its ratio to the raw row of the same case. `who` is what is measured, in one
+ * word.
+ */
+export function table(rows: readonly Figures[], who = "server"): string {
   const lines = rows.map((row) => {
     const raw = rows.find(
       (other) => other.case === row.case && other !== row && other.server.startsWith("raw"),
@@ -41,7 +44,7 @@ export function table(rows: readonly Figures[]): string {
       ratio,
     ];
   });
-  const head = ["case", "server", "rate", "server CPU ms", "p50 / p99 ms", "of raw, per CPU"];
+  const head = ["case", who, "rate", `${who} CPU ms`, "p50 / p99 ms", "of raw, per CPU"];
   const widths = head.map((title, i) =>
     Math.max(title.length, ...lines.map((line) => line[i]?.length ?? 0)),
   );

@@ -1,3 +1,7 @@
+import { sha256 as hashSmall } from "@noble/hashes/sha2.js";
+
+/** Up to this a hash in JavaScript is done before a call of WebCrypto has crossed to its thread and back. */
+const smallBytesMax = 2048;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -16,8 +20,9 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
-/** SHA-256 by the platform. */
+/** SHA-256: of large inputs by the platform. */
 export async function sha256(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  if (bytes.length <= smallBytesMax) return new Uint8Array(hashSmall(bytes));
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
 }
 

@@ -6,7 +6,6 @@ import {
   createGroupInfoWithExternalPub,
   mlsExporter,
   type Proposal,
-  zeroOutUint8Array,
 } from "ts-mls";
 import { ratchetUntil } from "ts-mls/secretTree.js";
 import { type CommitExpectation, processCommit } from "./commit-rules.ts";
@@ -189,7 +188,7 @@ export class Group {
       throw new MlsError("BAD_COMMIT", "the commit began no new epoch");
     }
     this.#become(newState);
-    for (const secret of consumed) zeroOutUint8Array(secret);
+    for (const secret of consumed) secret.fill(0);
     return { outcome: "applied", epochAuthenticator: authenticator };
   }
 
@@ -200,7 +199,7 @@ export class Group {
       createApplicationMessage(this.#state, plaintext, this.#cs, aad),
     );
     this.#state = sealed.newState;
-    for (const secret of sealed.consumed) zeroOutUint8Array(secret);
+    for (const secret of sealed.consumed) secret.fill(0);
     const { privateMessage } = sealed;
     return {
       sealed: encodeMessage({
@@ -218,7 +217,7 @@ export class Group {
     const { message, state, consumed } = await openMessage(this.#state, sealed, this.#cs);
     if (state.historicalReceiverData !== this.#state.historicalReceiverData) this.#epochStates++;
     this.#state = state;
-    for (const secret of consumed) zeroOutUint8Array(secret);
+    for (const secret of consumed) secret.fill(0);
     return message;
   }
 

@@ -24,9 +24,21 @@ import { SenderChains } from "./sender-chains.ts";
 import { SentContents } from "./sent-contents.ts";
 
 /** Records that wait here; beyond it the subscription is renewed from the cursor once they are done. */
-const incomingRecordsMax = 4096;
-const batchRecordsMax = 64;
+const incomingRecordsMax = 2048;
+/** Records that are processed and stored at once. While a room catches up, a batch waits a moment to be that large. */
+const batchRecordsMax = 256;
 const resubscribeWaitMs = 1000;
+
+/** Resolves when no record of the room comes any more, also where none would have come. */
+async function unsubscribe(connection: Connection, room: RoomId): Promise<void> {
+  const value = { room: fromHex(room) };
+  await connection.request({ case: "unsubscribe", value }, "done").catch(() => {});
+}
+
+/** Of several changes of one key in a batch only the last is written: a sender's chain changes with every message. */
+function lastOfEach(changes: readonly StoreChange[]): StoreChange[] {
+  return [...new Map(changes.map((change) => [`${change.table}\0${change.key}`, change])).values()];
+}
 
 function groupChanges(
   room: RoomId,
@@ -69,6 +81,7 @@ export class RoomReplica {
   readonly #waiting = new Set<() => void>();
   #pumping = false;
   #overflowed = false;
+  #unsubscribed: Promise<void> | undefined;
   #subscribedOn: Connection | undefined;
   #head = Number.POSITIVE_INFINITY;
   #closed = false;
@@ -154,11 +167,13 @@ export class RoomReplica {
   /** A record of this room came. */
   take(connection: Connection, record: RecordMessage): void {
     if (connection !== this.#subscribedOn || this.#closed) return;
+    if (this.#overflowed) return;
     if (this.#incoming.length >= incomingRecordsMax) {
       this.#overflowed = true;
+      // The server need not send the rest now: it is asked for again from the cursor on.
+      this.#unsubscribed = unsubscribe(connection, this.room);
       return;
     }
-    if (this.#overflowed) return;
     this.#incoming.push({ connection, record });
     void this.#pump();
   }
@@ -170,8 +185,10 @@ export class RoomReplica {
     void this.context.clock
       .sleep(resubscribeWaitMs, this.context.signal)
       .then(async () => {
-        if (this.#subscribedOn === undefined && !connection.closed)
-          await this.subscribe(connection);
+        if (this.#subscribedOn !== undefined || connection.closed) return;
+        // Where it was this device that stopped reading, the server's subscription still stands.
+        await unsubscribe(connection, this.room);
+        if (this.#subscribedOn === undefined) await this.subscribe(connection);
       })
       .catch((error) => {
         if (!connection.closed && !this.context.signal.aborted)
@@ -222,7 +239,7 @@ export class RoomReplica {
       all.push(...groupChanges(this.room, group.epochState, group.ratchets));
     else if (group) all.push({ table: "ratchets", key: this.room, value: group.ratchets });
     this.#unsaved = new Map(all.map((change) => [`${change.table}/${change.key}`, change]));
-    await this.context.store.commit(all);
+    await this.context.store.commit(lastOfEach(all));
     this.#unsaved = new Map();
     this.sent.committed();
     group?.stored();
@@ -238,6 +255,8 @@ export class RoomReplica {
     this.#pumping = true;
     try {
       while (this.#incoming.length > 0 && !this.#closed) {
+        // Opening may be synchronous all through: whoever else has work gets a turn, and more records come in.
+        if (!this.caughtUp) await this.context.clock.sleep(0, this.context.signal);
         await this.exclusive(() => this.#batch());
         this.#advanced();
       }
@@ -246,7 +265,18 @@ export class RoomReplica {
     } finally {
       this.#pumping = false;
     }
-    if (this.#overflowed && this.#subscribedOn) this.interrupted(this.#subscribedOn);
+    if (this.#overflowed) await this.#subscribeAgain();
+  }
+
+  /** Asks for what overflowed, once what was taken in is through. */
+  async #subscribeAgain(): Promise<void> {
+    const connection = this.#subscribedOn;
+    await this.#unsubscribed;
+    if (!connection || connection !== this.#subscribedOn || connection.closed) return;
+    await this.subscribe(connection).catch(() => {
+      if (this.#subscribedOn === undefined) this.#subscribedOn = connection;
+      this.interrupted(connection);
+    });
   }
 
   /** Processes what waits, and stores the result in one commit. */
