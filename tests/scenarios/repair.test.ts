@@ -1,7 +1,7 @@
 import { RecordKind } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { spoiled, TamperingTransport } from "./tampering-transport.ts";
-import { entries, texts, until, World } from "./world.ts";
+import { entries, type Joined, texts, until, World } from "./world.ts";
 
 /** Lets the server spoil or drop the nth message records from now on. */
 function nth(
@@ -100,4 +100,89 @@ test("a message that the server shows twice, or late, is shown once and makes no
   await until("bob has all", async () => (await texts(bob)).length === 5);
   expect([...(await texts(bob))].sort()).toEqual(["five", "four", "one", "three", "two"]);
   expect(await kinds(bob)).not.toContain("messages-missing");
+});
+
+/** Stops bob, spoils what he keeps of general, lets something be said meanwhile, and opens him again. */
+async function broken(world: World, spoil: (bob: Joined, room: string) => Promise<void>) {
+  const [alice, bob] = await world.people("alice", "bob");
+  await alice.client.send("general", "before");
+  await until("bob heard", async () => (await texts(bob)).includes("before"));
+  const { room } = bob.client.rooms.find("general");
+  await bob[Symbol.asyncDispose]();
+  await spoil(bob, room);
+  await alice.client.send("general", "meanwhile");
+  return { alice, back: await world.open("bob", bob.store), room };
+}
+
+test.each([
+  ["is gone", undefined],
+  ["cannot be read", new Uint8Array([1, 2, 3])],
+])("a device whose group %s comes back by itself and gets what it missed", async (_, value) => {
+  await using world = await World.start();
+  const { alice, back, room } = await broken(world, async (bob, key) =>
+    bob.store.commit([{ table: "groups", key, value }]),
+  );
+  const notices: string[] = [];
+  void (async () => {
+    for await (const event of back.client.live())
+      if (event.type === "notice" && event.room === room) notices.push(event.text);
+  })();
+  await until("bob has what was said meanwhile", async () =>
+    (await texts(back)).includes("meanwhile"),
+  );
+  await back.client.send("general", "here again");
+  await until("alice hears bob", async () => (await texts(alice)).includes("here again"));
+  expect(await texts(back)).toEqual(["before", "meanwhile", "here again"]);
+  expect(await texts(alice)).toEqual(["before", "meanwhile", "here again"]);
+  expect(await kinds(back)).not.toContain("history-unavailable");
+  expect(notices).toEqual([expect.stringMatching(/came back by itself/)]);
+  expect(await kinds(alice)).not.toContain("messages-missing");
+});
+
+test("a device that comes back again and again is told to wait", async () => {
+  await using world = await World.start();
+  const [alice, first] = await world.people("alice", "bob");
+  const { room } = first.client.rooms.find("general");
+  let bob = first;
+  for (let i = 0; i < 3; i++) {
+    await bob[Symbol.asyncDispose]();
+    await bob.store.commit([{ table: "groups", key: room, value: undefined }]);
+    bob = await world.open("bob", bob.store);
+    await until("bob is back", () => bob.client.rooms.find("general").phase === "active");
+  }
+  await bob[Symbol.asyncDispose]();
+  await bob.store.commit([{ table: "groups", key: room, value: undefined }]);
+  bob = await world.open("bob", bob.store);
+  const told = (async () => {
+    for await (const event of bob.client.live()) if (event.type === "notice") return event.text;
+    return "";
+  })();
+  expect(await told).toMatch(/4th time within an hour/);
+  await alice.client.send("general", "are you there?");
+  expect(bob.client.rooms.find("general").phase).toBe("lost");
+});
+
+test("a device that was not given a change of the room notices, and comes back by itself", async () => {
+  await using world = await World.start();
+  const transport = new TamperingTransport();
+  const alice = await world.person("alice");
+  const bob = await world.person("bob", { transport });
+  await alice.client.send("general", "one");
+  await until("bob heard one", async () => (await texts(bob)).includes("one"));
+  let held = 0;
+  transport.tamper = (record) =>
+    record.kind === RecordKind.HANDSHAKE && held++ === 0 ? undefined : record;
+  const carol = await world.person("carol");
+  await alice.client.send("general", "two");
+  const dave = await world.person("dave");
+  await dave.client.send("general", "three");
+  await until("bob has all", async () => (await texts(bob)).length === 3);
+  expect(await texts(bob)).toEqual(["one", "two", "three"]);
+  for (const person of [alice, bob, carol, dave])
+    await until(
+      `${person.name} sees all four`,
+      () => person.client.rooms.members("general").length === 4,
+    );
+  await bob.client.send("general", "four");
+  await until("carol hears bob", async () => (await texts(carol)).includes("four"));
 });

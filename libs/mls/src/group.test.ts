@@ -75,7 +75,6 @@ for (const suite of suites) {
       tree: alice.group.tree(),
       identity,
       signatureKey,
-      resync: true,
       judge: cast.judge,
     });
     const expectation = {

@@ -9,6 +9,7 @@ export {
   type ProcessOutcome,
   type SealedMessage,
 } from "./group.ts";
+export type { JoinedGroup } from "./joined-group.ts";
 export type { GeneratedKeyPackage, KeyPackageInput, ReadKeyPackage } from "./key-packages.ts";
 export type { Judge, LeafIdentity, SignatureKey } from "./leaf-identity.ts";
 export { createMls, Mls, type MlsOptions } from "./mls.ts";

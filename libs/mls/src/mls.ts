@@ -8,6 +8,7 @@ import {
 import type { CryptoEngine } from "./engine/crypto-engine.ts";
 import { webEngine } from "./engine/web-engine.ts";
 import { Group } from "./group.ts";
+import { type JoinedGroup, joinedGroup } from "./joined-group.ts";
 import {
   type GeneratedKeyPackage,
   generate,
@@ -120,31 +121,34 @@ export class Mls {
   }
 
   /**
-   * Makes an external commit that brings this device into the group, in place of its own old leaf where
-   * `resync`. The group is good once the commit has won. Rejects with `MlsError`.
+   * Makes an external commit that brings this device into the group, in place of its own old leaf where the
+   * tree has one. The group is good once the commit has won. Rejects with `MlsError`.
    */
   async joinByExternalCommit(input: {
     readonly groupInfo: Uint8Array;
     readonly tree: Uint8Array;
     readonly identity: LeafIdentity;
     readonly signatureKey: SignatureKey;
-    readonly resync: boolean;
     readonly judge: Judge;
   }): Promise<{
     readonly commit: Uint8Array;
     readonly groupInfo: Uint8Array;
     readonly group: Group;
+    readonly joined: JoinedGroup;
   }> {
     const cs = this.#cs;
     const { groupInfo } = decodeMessage(input.groupInfo, "mls_group_info", mlsBytesMax.handshake);
     const tree = decodeTree(input.tree);
+    const before = joinedGroup(groupInfo, tree);
+    const own = input.identity.device;
+    const resync = before.members.some(({ device }) => device === own);
     const { keyPackage, privateKeys } = await this.#ownPackage(input);
     const joined = await guarded("BAD_MESSAGE", () =>
       joinGroupExternal(
         groupInfo,
         keyPackage,
         privateKeys,
-        input.resync,
+        resync,
         cs,
         tree,
         safeConfig(input.judge),
@@ -156,6 +160,7 @@ export class Mls {
       commit: encodeMessage({ version: "mls10", wireformat: "mls_public_message", publicMessage }),
       groupInfo: await group.groupInfo(),
       group,
+      joined: before,
     };
   }
 

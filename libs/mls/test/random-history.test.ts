@@ -79,7 +79,6 @@ for (const suite of suites) {
           tree,
           identity,
           signatureKey,
-          resync: true,
           judge,
         });
         const expectation = {

@@ -103,11 +103,7 @@ function describe(output: Output, line: Line): string | undefined {
     case "typing":
       return line["typing"] ? output.dim(`${line["user"]} is typing`) : undefined;
     case "history-unavailable":
-      return output.dim(
-        Number(line["count"] ?? 1) > 1
-          ? `${room} (${line["count"]} messages that this device cannot open)`
-          : `${room} (a message that this device cannot open)`,
-      );
+      return output.dim(`${room} (messages that this device cannot open)`);
     case "messages-missing":
       return output.dim(
         `${room} (at least ${line["count"]} of ${line["sender"]}'s messages did not come)`,

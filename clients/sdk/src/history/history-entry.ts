@@ -84,12 +84,10 @@ export interface KeysChangedEntry extends EntryBase {
   };
 }
 
-/** One for each run of records that this device cannot open. */
+/** One for each run of records that this device cannot open. Goes when they all came after all. */
 export interface HistoryUnavailableEntry extends EntryBase {
   readonly type: "history-unavailable";
   readonly why: "before-this-device" | "cannot-open";
-  /** Records that it tells of; goes down, and the entry with it, as they come after all. */
-  readonly count?: number;
 }
 
 /** Messages of a device that never came, or not as their sender means them. Goes when they come after all. */

@@ -6,6 +6,7 @@ import { mayPass, SottoClientError, serverError } from "../errors.ts";
 import { Serial } from "../serial.ts";
 import { type EnvelopeDraft, type LeafName, writeEnvelope } from "./envelopes.ts";
 import type { RoomReplica } from "./room-replica.ts";
+import { giveUp } from "./room-state.ts";
 
 const attemptsMax = 8;
 const stepTimeoutMs = 30_000;
@@ -60,9 +61,11 @@ export class Committer {
       try {
         const connection = await context.online(stepTimeoutMs, context.signal);
         await this.#room.until(
-          () => this.#room.caughtUp && state.phase === "active" && !state.pending,
+          () => this.#room.caughtUp && state.phase === "active",
           stepTimeoutMs,
         );
+        // One of an earlier life of this client: nothing of this one is on its way now.
+        await this.#giveUpPending();
         const written = await this.#stage(decide);
         if (!written) return state.roster?.foldedTo ?? 0;
         if (await this.#append(connection, written)) return state.roster?.foldedTo ?? 0;
@@ -116,7 +119,27 @@ export class Committer {
     await context.parts.upload(connection, room, draft.welcome, parts.welcome);
     const won = await this.send(connection, written.envelope, written.sha256);
     if (won) await context.parts.upload(connection, room, draft.tree, parts.tree);
+    if (won && state.owedTree) await this.#paid(state.owedTree);
     return won && state.phase === "active";
+  }
+
+  /** Uploads the tree of a commit that won while this client could not do it: newcomers wait for it. */
+  async uploadOwed(connection: Connection): Promise<void> {
+    const { context, room, state, group } = this.#room;
+    const owed = state.owedTree;
+    if (!owed) return;
+    const tree = group?.tree();
+    if (tree && toHex(await sha256(tree)) === owed)
+      await context.parts.upload(connection, room, await context.parts.describe(tree), tree);
+    await this.#paid(owed);
+  }
+
+  #paid(tree: string): Promise<void> {
+    return this.#room.exclusive(async () => {
+      if (this.#room.state.owedTree !== tree) return;
+      this.#room.state.owedTree = "";
+      await this.#room.persist([], false);
+    });
   }
 
   /** Sends a handshake record and waits until the room shows who won. */
@@ -164,7 +187,7 @@ export class Committer {
     }
   }
 
-  /** After a lost connection: replay shows whether the pending record won; what did not, never will. */
+  /** A commit that may be on its way, or may have been before a connection was lost: the next record tells. */
   async #giveUpPending(): Promise<void> {
     const { context, state } = this.#room;
     if (!state.pending) return;
@@ -172,7 +195,7 @@ export class Committer {
     await this.#room.until(() => this.#room.caughtUp, stepTimeoutMs);
     await this.#room.exclusive(async () => {
       if (!state.pending || state.pending.begins) return;
-      state.pending = undefined;
+      giveUp(state);
       await this.#room.persist([], false);
     });
   }

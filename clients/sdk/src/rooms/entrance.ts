@@ -1,9 +1,7 @@
-import { decodeEnvelope, rosterFromMessage } from "@sotto/identity";
-import { fromHex, type RoomId, toHex, toSafeNumber } from "@sotto/protocol";
-import { sha256 } from "../bytes.ts";
+import type { RoomId } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
-import { SottoClientError } from "../errors.ts";
 import { type ExternalCommit, writeExternalCommit } from "./external-commit.ts";
+import { lastHandshake } from "./last-handshake.ts";
 import type { RoomContext } from "./room-context.ts";
 import { newRoomState, type RoomState } from "./room-state.ts";
 
@@ -24,19 +22,8 @@ export async function entranceInto(
   connection: Connection,
   room: RoomId,
 ): Promise<Entrance> {
-  const id = fromHex(room);
-  const last = await connection.request(
-    { case: "getHandshake", value: { room: id } },
-    "handshakeRecord",
-  );
-  const message = await connection.request({ case: "getRoster", value: { room: id } }, "roster");
-  const roster = rosterFromMessage(message);
-  const sequence = toSafeNumber(last.sequence);
-  const envelope = decodeEnvelope(last.data);
-  await context.directory.sync(connection, toSafeNumber(envelope.directorySize));
-  if (roster.foldedTo !== sequence || roster.headHash !== toHex(await sha256(last.data))) {
-    throw new SottoClientError("NOT_REACHABLE", "the room changed while this device came in");
-  }
-  const state: RoomState = { ...newRoomState(room, sequence + 1), roster };
-  return { state, commit: await writeExternalCommit(context, state, connection, envelope) };
+  const state = newRoomState(room, 0);
+  const last = await lastHandshake(context, state, connection);
+  state.cursor = state.roster?.foldedTo ?? 0;
+  return { state, commit: await writeExternalCommit(context, state, connection, last) };
 }

@@ -1,6 +1,9 @@
-import { type Envelope, EnvelopeKind, toHex } from "@sotto/protocol";
+import { usersOf } from "@sotto/identity";
+import type { JoinedGroup } from "@sotto/mls";
+import { type DeviceId, type Envelope, EnvelopeKind, toHex, toSafeNumber } from "@sotto/protocol";
 import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
+import { SottoClientError } from "../errors.ts";
 import { writeEnvelope } from "./envelopes.ts";
 import { judgeAt } from "./judge.ts";
 import type { PartInit } from "./parts.ts";
@@ -36,9 +39,9 @@ export async function writeExternalCommit(
     tree,
     identity: context.leaf,
     signatureKey: context.mlsKey,
-    resync: state.roster?.devices.has(context.profile.device) === true,
     judge: judgeAt(context, context.directory.size),
   });
+  if (context.checks.groupInfo) checkGroupInfo(state, last, joined.joined);
   const newTree = await joined.group.tree();
   const treePart = await context.parts.describe(newTree);
   const draft = {
@@ -54,4 +57,26 @@ export async function writeExternalCommit(
   const hash = toHex(await sha256(envelope));
   state.pending = { sha256: hash, staged: await joined.group.serialise(), begins: true };
   return { envelope, sha256: hash, tree: newTree, treePart };
+}
+
+/** Throws SERVER_MISBEHAVED unless the group is that of the record's committer, a member, and not an older one. */
+function checkGroupInfo(
+  { roster, rosterHasGaps, epochSeen }: RoomState,
+  last: Envelope,
+  joined: JoinedGroup,
+): void {
+  const refused = (why: string) =>
+    new SottoClientError(
+      "SERVER_MISBEHAVED",
+      `this device does not come in by a group that ${why}`,
+    );
+  const committer = toHex(last.committer?.device ?? new Uint8Array()) as DeviceId;
+  if (joined.signer.device !== committer || !roster?.devices.has(committer))
+    throw refused("is not told of by the member who changed it last");
+  // Records that everybody skipped count in the room, and not in the group.
+  if (joined.epoch < epochSeen || joined.epoch > toSafeNumber(last.epoch))
+    throw refused("is older than what it has seen");
+  const known = new Set<string>([...usersOf(roster), ...roster.former]);
+  if (!rosterHasGaps && joined.members.some(({ user }) => !known.has(user)))
+    throw refused("holds somebody who is not in the room");
 }

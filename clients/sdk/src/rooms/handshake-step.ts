@@ -1,5 +1,5 @@
-import { directRoomId, foldRoster, passOver, type Roster } from "@sotto/identity";
-import { type CommitExpectation, type Group, MlsError } from "@sotto/mls";
+import { foldRoster, passOver } from "@sotto/identity";
+import { type Group, MlsError } from "@sotto/mls";
 import {
   type DeviceId,
   type Envelope,
@@ -16,12 +16,16 @@ import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
 import type { HistoryEntry } from "../history/history-entry.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
+import { applyCommit } from "./apply-commit.ts";
 import { judgeAt } from "./judge.ts";
 import { judgeRecord } from "./judge-record.ts";
+import { loseStep } from "./lose-step.ts";
 import type { StepResult } from "./message-step.ts";
 import { type HistoryWord, parsePolicy } from "./policy.ts";
+import { rejoinsMax } from "./rejoin-limit.ts";
 import type { RoomContext } from "./room-context.ts";
-import { type RoomState, sinceOf } from "./room-state.ts";
+import { type PendingRecord, type RoomState, sinceOf } from "./room-state.ts";
+import { rosterOnEntry } from "./roster-on-entry.ts";
 import type { SenderChains } from "./sender-chains.ts";
 
 /** One record of the handshake subject on its way through this device. */
@@ -34,7 +38,8 @@ export interface HandshakeStep {
   readonly sequence: number;
 }
 
-interface Step extends HandshakeStep {
+/** A handshake record that follows the room's rules. */
+export interface JudgedStep extends HandshakeStep {
   readonly recordSha256: string;
   readonly envelope: Envelope;
 }
@@ -42,8 +47,6 @@ interface Step extends HandshakeStep {
 export interface HandshakeResult {
   readonly result: StepResult;
   readonly group: Group | undefined;
-  /** `undefined` where the record was passed over. */
-  readonly envelope: Envelope | undefined;
 }
 
 /**
@@ -54,24 +57,31 @@ export async function stepHandshake(
   taken: HandshakeStep,
   data: Uint8Array,
 ): Promise<HandshakeResult> {
-  const { context } = taken;
+  const { context, state } = taken;
+  // A room that is read anew: what this device has followed is behind it.
+  if (taken.group && state.phase === "active" && (state.roster?.foldedTo ?? 0) >= taken.sequence)
+    return { result: { changes: [], groupChanged: false }, group: taken.group };
   const recordSha256 = toHex(await sha256(data));
   const judged = await judgeRecord(taken, data);
-  if (judged.breach) return passedOver({ ...taken, recordSha256, ...judged });
-  const step: Step = { ...taken, recordSha256, envelope: judged.envelope };
+  if (judged.breach) {
+    const step = { ...taken, recordSha256, ...judged };
+    return missedBefore(step) ? missed(step) : passedOver(step);
+  }
+  const step: JudgedStep = { ...taken, recordSha256, envelope: judged.envelope };
   const before = taken.group && parsePolicy(taken.group.policy).history;
   const group = await nextGroup(step);
+  if (group && state.phase === "active") state.epochSeen = group.epoch;
   foldIn(step, group);
   const entry = historyEntry(step) ?? policyEntry(step, before, group);
   const policy = group ? parsePolicy(group.policy).history : before;
   const archive = policy !== undefined && policy !== "none";
   const changes = entry ? context.history.changesFor(entry, { archive }) : [];
   changes.push(...chainChanges(step));
-  return { result: { changes, groupChanged: true }, group, envelope: step.envelope };
+  return { result: { changes, groupChanged: true }, group };
 }
 
 /** Senders that went, and such as may count anew. */
-function chainChanges({ chains, envelope }: Step): StoreChange[] {
+function chainChanges({ chains, envelope }: JudgedStep): StoreChange[] {
   const changes = envelope.removed.flatMap(({ device }) => chains.forget(parseDeviceId(device)));
   for (const { device } of envelope.added) {
     const entering = parseDeviceId(device);
@@ -81,38 +91,59 @@ function chainChanges({ chains, envelope }: Step): StoreChange[] {
   return changes;
 }
 
+interface BreachedStep extends Omit<JudgedStep, "envelope"> {
+  readonly envelope: Envelope | undefined;
+  readonly breach: Error;
+}
+
 /** Nobody comes or goes by it, and a commit of this device that was on its way has lost its place. */
-function passedOver(
-  step: Omit<Step, "envelope"> & {
-    readonly envelope: Envelope | undefined;
-    readonly breach: Error;
-  },
-): HandshakeResult {
+function passedOver(step: BreachedStep): HandshakeResult {
   const { context, state, group, sequence, envelope, breach, recordSha256: sha256 } = step;
   context.notice(
     state.room,
     `a change of this room that breaks its rules was not followed: ${breach.message}`,
   );
   state.pending = undefined;
+  state.given = [];
   if (state.roster && state.roster.foldedTo < sequence) {
     const next = envelope && { sha256, epoch: toSafeNumber(envelope.epoch) };
     state.roster = passOver(state.roster, sequence, next);
     state.skipped = [...state.skipped, sequence];
   }
-  return { result: { changes: [], groupChanged: false }, group, envelope: undefined };
+  return { result: { changes: [], groupChanged: false }, group };
 }
 
-async function nextGroup(step: Step): Promise<Group | undefined> {
+/** True where a member's record follows one that this device was not given, or was given another way. */
+function missedBefore({ state, envelope }: BreachedStep): boolean {
+  const { roster } = state;
+  const committer = toHex(envelope?.committer?.device ?? new Uint8Array()) as DeviceId;
+  if (!roster || !envelope || !roster.devices.has(committer)) return false;
+  const previous = toSafeNumber(envelope.previousSequence);
+  return (
+    previous > roster.foldedTo ||
+    (previous === roster.foldedTo && toHex(envelope.previousSha256) !== roster.headHash)
+  );
+}
+
+/** What the others know came to pass without this device: it goes on only by coming back. */
+function missed({ state, group, sequence, envelope, recordSha256 }: BreachedStep): HandshakeResult {
+  if (envelope) state.roster = foldRoster(state.roster, envelope, sequence, recordSha256);
+  state.rosterHasGaps = true;
+  state.since = {};
+  state.pending = undefined;
+  state.given = [];
+  loseStep(state, "the server did not give this device all that changed in this room");
+  return { result: { changes: [], groupChanged: false }, group };
+}
+
+async function nextGroup(step: JudgedStep): Promise<Group | undefined> {
   const { context, state, group, envelope, recordSha256 } = step;
   const own = context.profile.device;
-  const pending = state.pending;
+  const candidates = [...(state.pending ? [state.pending] : []), ...state.given];
   state.pending = undefined;
-  if (pending?.sha256 === recordSha256) {
-    state.phase = "active";
-    if (pending.begins || !group) return await context.mls.restore(pending.staged);
-    await group.confirm(pending.staged);
-    return group;
-  }
+  state.given = [];
+  const won = candidates.find((pending) => pending.sha256 === recordSha256);
+  if (won) return await mergeOwn(step, won);
   if (envelope.removed.some((leaf) => parseDeviceId(leaf.device) === own)) {
     state.phase = "left";
     return undefined;
@@ -121,12 +152,42 @@ async function nextGroup(step: Step): Promise<Group | undefined> {
     envelope.kind === EnvelopeKind.ADD &&
     envelope.added.some((leaf) => parseDeviceId(leaf.device) === own);
   if (enters) return await enter(step);
+  const comes = envelope.kind === EnvelopeKind.CREATE || envelope.kind === EnvelopeKind.REJOIN;
+  if (comes && parseDeviceId(envelope.committer?.device ?? new Uint8Array()) === own)
+    loseStep(state, "this device lost what it keeps of the room");
   if (!group || state.phase !== "active") return group;
-  return await apply(step, group);
+  await applyCommit(step, group);
+  return group;
+}
+
+/** A commit of this device that has won. */
+async function mergeOwn(step: JudgedStep, won: PendingRecord): Promise<Group | undefined> {
+  const { context, state, group, envelope, sequence } = step;
+  try {
+    const next = won.begins || !group ? await context.mls.restore(won.staged) : group;
+    if (next === group) await group.confirm(won.staged);
+    if (envelope.kind === EnvelopeKind.REJOIN) {
+      state.roster = await rosterOnEntry(step, next);
+      state.rosterHasGaps = false;
+      state.since = sinceOf(state.roster, state.since);
+    }
+    state.phase = "active";
+    state.skipped = [];
+    if (envelope.kind === EnvelopeKind.REJOIN)
+      state.rejoins = [...state.rejoins, context.clock.now()].slice(-rejoinsMax);
+    state.owedTree = toHex(envelope.tree?.sha256 ?? new Uint8Array());
+    if (envelope.kind !== EnvelopeKind.ADD && envelope.kind !== EnvelopeKind.POLICY)
+      state.renewed = { at: context.clock.now(), sent: state.senderSequence };
+    return next;
+  } catch (error) {
+    if (!(error instanceof MlsError)) throw error;
+    loseStep(state, `what this device staged cannot be used (record ${sequence})`);
+    return group;
+  }
 }
 
 /** Joins by the Welcome of the record that lets this device in. */
-async function enter(step: Step): Promise<Group | undefined> {
+async function enter(step: JudgedStep): Promise<Group | undefined> {
   const { context, state, connection, envelope } = step;
   try {
     const [welcome, tree] = await Promise.all([
@@ -141,104 +202,20 @@ async function enter(step: Step): Promise<Group | undefined> {
     if (toHex(group.room) !== state.room)
       throw new SottoClientError("ALTERED", "the invitation is for another room");
     state.phase = "active";
+    state.skipped = [];
     state.roster = await rosterOnEntry(step, group);
+    state.rosterHasGaps = false;
     state.since = sinceOf(state.roster, {});
+    state.renewed = { at: context.clock.now(), sent: state.senderSequence };
     return group;
   } catch (error) {
     if (isConnectionLoss(error)) throw error;
-    context.notice(
-      state.room,
-      "the invitation into this room could not be opened; coming back in by another way",
-    );
-    state.phase = "lost";
+    loseStep(state, "the invitation into this room could not be opened");
     return undefined;
   }
 }
 
-/** Who is in the room, by the group itself: the server's word is not needed. */
-async function rosterOnEntry(step: Step, group: Group): Promise<Roster> {
-  const { context, state, envelope, sequence, recordSha256 } = step;
-  const policy = parsePolicy(group.policy);
-  const users = [...new Set(group.members().map((member) => member.user as UserId))];
-  const others = users.filter((user) => user !== context.profile.user);
-  const peer = others[0];
-  const direct =
-    state.room.length === 64 &&
-    peer &&
-    (await directRoomId(context.profile.user, peer)) === state.room
-      ? [context.profile.user, peer].sort()
-      : [];
-  return {
-    room: state.room,
-    foldedTo: sequence,
-    headHash: recordSha256,
-    epoch: toSafeNumber(envelope.epoch),
-    directorySize: toSafeNumber(envelope.directorySize),
-    devices: new Map(
-      group
-        .members()
-        .map((member) => [
-          member.device as DeviceId,
-          { user: member.user as UserId, device: member.device as DeviceId, entered: sequence },
-        ]),
-    ),
-    admins: policy.admins,
-    former: [],
-    direct,
-  };
-}
-
-/** Applies another device's commit. A record that breaks the rules is skipped by everybody alike. */
-async function apply(step: Step, group: Group): Promise<Group> {
-  const { context, state, connection, envelope, sequence } = step;
-  if (envelope.kind === EnvelopeKind.CREATE) return group;
-  try {
-    const commit = await context.parts.fetch(connection, state.room, envelope.commit);
-    await group.process(commit, {
-      expect: context.checks.commitRules ? expectationOf(envelope) : "anything",
-      judge: judgeAt(context, toSafeNumber(envelope.directorySize)),
-    });
-    state.skipped = [];
-    return group;
-  } catch (error) {
-    if (!(error instanceof MlsError)) throw error;
-    if (error.code === "BAD_COMMIT") {
-      state.skipped = [...state.skipped, sequence];
-      context.notice(state.room, "a commit that breaks the room's rules was skipped");
-    } else {
-      state.phase = "lost";
-      context.notice(state.room, "this device lost step with the room; coming back in");
-    }
-    return group;
-  }
-}
-
-function expectationOf(envelope: Envelope): CommitExpectation {
-  return {
-    kind: commitKind(envelope.kind),
-    committer: toHex(envelope.committer?.device ?? new Uint8Array()),
-    added: envelope.added.map((leaf) => toHex(leaf.device)),
-    removed: envelope.removed.map((leaf) => toHex(leaf.device)),
-    ...(envelope.kind === EnvelopeKind.POLICY ? { policy: envelope.policy } : {}),
-  };
-}
-
-function commitKind(kind: EnvelopeKind): "add" | "remove" | "update" | "policy" | "rejoin" {
-  switch (kind) {
-    case EnvelopeKind.ADD:
-      return "add";
-    case EnvelopeKind.REMOVE:
-      return "remove";
-    case EnvelopeKind.POLICY:
-      return "policy";
-    case EnvelopeKind.REJOIN:
-      return "rejoin";
-    default:
-      return "update";
-  }
-}
-
-function foldIn(step: Step, group: Group | undefined): void {
+function foldIn(step: JudgedStep, group: Group | undefined): void {
   const { state, envelope, sequence, recordSha256 } = step;
   if (state.roster && state.roster.foldedTo >= sequence) return;
   const begins = envelope.kind === EnvelopeKind.CREATE;
@@ -248,7 +225,7 @@ function foldIn(step: Step, group: Group | undefined): void {
   if (group && state.reserved && state.reserved.epoch !== group.epoch) state.reserved = undefined;
 }
 
-function historyEntry(step: Step): HistoryEntry | undefined {
+function historyEntry(step: JudgedStep): HistoryEntry | undefined {
   const { state, envelope, sequence } = step;
   const by = parseUserId(envelope.committer?.user ?? new Uint8Array());
   const base = { type: "membership" as const, room: state.room, sequence, by };
@@ -268,7 +245,7 @@ function historyEntry(step: Step): HistoryEntry | undefined {
 
 /** A line for everybody where the room's policy on history has changed. */
 function policyEntry(
-  { state, envelope, sequence }: Step,
+  { state, envelope, sequence }: JudgedStep,
   before: HistoryWord | undefined,
   group: Group | undefined,
 ): HistoryEntry | undefined {

@@ -43,8 +43,8 @@ function isAboutRecord(code: ErrorCode): boolean {
   );
 }
 
-/** The envelope, signed by a device that was good in the directory of which it speaks. */
-async function readEnvelope(
+/** The envelope, signed by a device that was good in the directory of which it speaks. Rejects with `SottoError`. */
+export async function readEnvelope(
   context: RoomContext,
   connection: Connection,
   data: Uint8Array,

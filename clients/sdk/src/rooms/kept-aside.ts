@@ -87,8 +87,7 @@ export class KeptAside {
       last: sequence,
       count: (before?.count ?? 0) + 1,
     };
-    const entry = this.#entry(run);
-    const changes = before ? history.amend(run.order, entry) : history.changesFor(entry);
+    const changes = before ? [] : history.changesFor(this.#entry(sequence));
     this.#open = id;
     return {
       run: id,
@@ -132,16 +131,12 @@ export class KeptAside {
       changes.push({ table: "aside", key: this.#key("r", kept.run), value: undefined });
       return [...changes, ...history.amend(run.order, undefined)];
     }
-    if (kept.sequence !== run.sequence) {
-      const smaller = { ...run, count };
-      changes.push(this.#putRun(kept.run, smaller));
-      return [...changes, ...history.amend(run.order, this.#entry(smaller))];
-    }
+    if (kept.sequence !== run.sequence)
+      return [...changes, this.#putRun(kept.run, { ...run, count })];
     // Its place is now the message's own: the entry moves to the next one that did not come.
     const others = this.all().filter((other) => other.run === kept.run);
     const sequence = Math.min(run.last, ...others.map((other) => other.sequence));
-    const entry = this.#entry({ ...run, sequence, count });
-    const moved = await history.placed(entry);
+    const moved = await history.placed(this.#entry(sequence));
     const order = moved.find(({ table }) => table === "history")?.key ?? run.order;
     changes.push(this.#putRun(kept.run, { ...run, order, sequence, count }));
     return [...changes, ...history.amend(run.order, undefined), ...moved];
@@ -169,8 +164,8 @@ export class KeptAside {
     return this.all().reduce((sum, { sealedBytes }) => sum + sealedBytes, 0);
   }
 
-  #entry({ sequence, count }: Run): HistoryUnavailableEntry {
-    return { type: "history-unavailable", room: this.room, sequence, why: "cannot-open", count };
+  #entry(sequence: number): HistoryUnavailableEntry {
+    return { type: "history-unavailable", room: this.room, sequence, why: "cannot-open" };
   }
 
   #putKept(kept: Kept): StoreChange {

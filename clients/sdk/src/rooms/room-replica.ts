@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { Group } from "@sotto/mls";
 import {
-  type Envelope,
   ErrorCode,
   fromHex,
   PositionSchema,
@@ -18,6 +17,7 @@ import { Serial } from "../serial.ts";
 import { stepHandshake } from "./handshake-step.ts";
 import { KeptAside } from "./kept-aside.ts";
 import { openEarly, type StepResult, stepMessage } from "./message-step.ts";
+import { ReadAnew } from "./read-anew.ts";
 import type { RoomContext } from "./room-context.ts";
 import { type RoomState, roomChange } from "./room-state.ts";
 import { SenderChains } from "./sender-chains.ts";
@@ -67,8 +67,6 @@ export class RoomReplica {
   readonly aside: KeptAside;
   readonly sent: SentContents;
   group: Group | undefined;
-  /** The newest handshake record seen since this process began: what a rejoin starts from. */
-  lastEnvelope: Envelope | undefined;
   /** Called after every batch of records, and when the room begins or ends to be caught up. */
   onAdvanced: () => void = () => {};
   /** Called with the position at which a message of this device stands. */
@@ -85,6 +83,7 @@ export class RoomReplica {
   #subscribedOn: Connection | undefined;
   #head = Number.POSITIVE_INFINITY;
   #closed = false;
+  #anew: ReadAnew | undefined;
   /** What a store that failed did not take: without it the next commit would skip over records. */
   #unsaved: ReadonlyMap<string, StoreChange> = new Map();
 
@@ -159,6 +158,7 @@ export class RoomReplica {
       this.context.notice(this.room, "the room's log was replaced; reading it anew");
       this.state.incarnation = "";
       this.state.cursor = 0;
+      this.#anew = new ReadAnew();
       return await this.subscribe(connection);
     }
     this.#advanced();
@@ -258,6 +258,7 @@ export class RoomReplica {
         // Opening may be synchronous all through: whoever else has work gets a turn, and more records come in.
         if (!this.caughtUp) await this.context.clock.sleep(0, this.context.signal);
         await this.exclusive(() => this.#batch());
+        if (this.#anew && this.caughtUp) await this.exclusive(() => this.#readAnew());
         this.#advanced();
       }
     } catch (error) {
@@ -313,14 +314,20 @@ export class RoomReplica {
     if (record.kind === RecordKind.MESSAGE) {
       return await stepMessage({ ...this.#parts(), sequence }, record.data);
     }
-    const { result, group, envelope } = await stepHandshake(
+    await this.#anew?.take(sequence, record.data);
+    const { result, group } = await stepHandshake(
       { ...this.#parts(), connection, sequence },
       record.data,
     );
     this.group = group;
-    this.lastEnvelope = envelope ?? this.lastEnvelope;
     const early = await openEarly({ ...this.#parts(), sequence });
     return { ...early, changes: [...result.changes, ...early.changes], groupChanged: true };
+  }
+
+  async #readAnew(): Promise<void> {
+    const changed = this.#anew?.settle(this.state);
+    this.#anew = undefined;
+    if (changed) await this.persist([], false);
   }
 
   #reply({ replies = [] }: StepResult): void {

@@ -38,6 +38,20 @@ export interface RoomState {
   /** Generations below this one may have been used in this epoch. */
   reserved: { readonly epoch: number; readonly generation: number } | undefined;
   pending: PendingRecord | undefined;
+  /** Commits of this device that were given up, and may still turn out to have won. Until the next handshake record. */
+  given: readonly PendingRecord[];
+  /** SHA-256 (hex) of the tree that this device must still upload, after a commit of its own won. */
+  owedTree: string;
+  /** When this device's leaf got its keys (ms), and how many messages it had sent by then. */
+  renewed: { readonly at: number; readonly sent: number };
+  /** Changes of the room are not known here: there may be members whom the roster does not hold. */
+  rosterHasGaps: boolean;
+  /** Why this device had to come back; empty where it did not. */
+  lostBecause: string;
+  /** The newest epoch of the group that this device was in. */
+  epochSeen: number;
+  /** Times (ms) of the last external commits of this device. */
+  rejoins: readonly number[];
   /** By user and by device: from which sequence on each has been in the room, as far as this device saw it. */
   since: Readonly<Record<string, number>>;
   /** Handshake records that won and that everybody skips; named by the next commit. */
@@ -58,6 +72,13 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     withdrawn: [],
     reserved: undefined,
     pending: undefined,
+    given: [],
+    owedTree: "",
+    renewed: { at: 0, sent: 0 },
+    rosterHasGaps: false,
+    lostBecause: "",
+    epochSeen: 0,
+    rejoins: [],
     since: {},
     skipped: [],
   };
@@ -65,12 +86,13 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
 
 /** The change that stores the state. */
 export function roomChange(state: RoomState): StoreChange {
-  const { roster, pending, ...rest } = state;
+  const { roster, pending, given, ...rest } = state;
   const json = {
     version: 1,
     ...rest,
     roster: roster && toHex(toBinary(RosterSchema, rosterToMessage(roster))),
-    pending: pending && { ...pending, staged: toHex(pending.staged) },
+    pending: pending && pendingJson(pending),
+    given: given.map(pendingJson),
   };
   return { table: "rooms", key: state.room, value: utf8(JSON.stringify(json)) };
 }
@@ -92,10 +114,37 @@ export function parseRoomState(value: Uint8Array): RoomState {
     previousSha256: json.previousSha256,
     withdrawn: json.withdrawn ?? [],
     reserved: json.reserved,
-    pending: json.pending && { ...json.pending, staged: fromHex(json.pending.staged) },
+    pending: json.pending && parsePending(json.pending),
+    given: (json.given ?? []).map(parsePending),
+    owedTree: json.owedTree ?? "",
+    renewed: json.renewed ?? { at: 0, sent: json.senderSequence },
+    rosterHasGaps: json.rosterHasGaps ?? false,
+    lostBecause: json.lostBecause ?? "",
+    epochSeen: json.epochSeen ?? 0,
+    rejoins: json.rejoins ?? [],
     since: json.since ?? sinceOf(roster, {}),
     skipped: json.skipped,
   };
+}
+
+type PendingJson = Omit<PendingRecord, "staged"> & { readonly staged: string };
+
+function pendingJson(pending: PendingRecord): PendingJson {
+  return { ...pending, staged: toHex(pending.staged) };
+}
+
+function parsePending(json: PendingJson): PendingRecord {
+  return { ...json, staged: fromHex(json.staged) };
+}
+
+/** Commits that are remembered as given up. */
+const givenMax = 3;
+
+/** Gives up a commit that is on its way: should it win nevertheless, its record finds what it staged. */
+export function giveUp(state: RoomState): void {
+  if (!state.pending) return;
+  state.given = [...state.given, state.pending].slice(-givenMax);
+  state.pending = undefined;
 }
 
 /** Since when everybody of a roster has been there: as known before, else since the device entered. */

@@ -4,6 +4,7 @@ import { isConnectionLoss } from "../errors.ts";
 import { AskAgain } from "./ask-again.ts";
 import { Committer } from "./committer.ts";
 import { rejoin } from "./rejoin.ts";
+import { rejoinsMax, rejoinWaitMs } from "./rejoin-limit.ts";
 import type { RoomReplica } from "./room-replica.ts";
 import { Sender, type Sent } from "./sender.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -16,6 +17,8 @@ export class Room {
   readonly upkeep: Upkeep;
   readonly asking: AskAgain;
   #rejoining = false;
+  #toldToWait = false;
+  #skipped = 0;
 
   constructor(replica: RoomReplica) {
     this.replica = replica;
@@ -48,26 +51,53 @@ export class Room {
   }
 
   #advanced(): void {
-    if (this.replica.state.phase === "lost" && this.replica.caughtUp) void this.#comeBack();
+    const { state, caughtUp } = this.replica;
+    if (state.phase === "lost" && caughtUp) void this.#comeBack();
+    // A commit that names what was skipped, and by which others can come in again.
+    if (state.skipped.length > this.#skipped) this.upkeep.wake();
+    this.#skipped = state.skipped.length;
     this.asking.wake();
   }
 
   async #comeBack(): Promise<void> {
-    if (this.#rejoining || this.replica.context.directory.refusal()) return;
+    if (this.#rejoining || this.replica.context.directory.refusal() || this.#mustWait()) return;
     this.#rejoining = true;
     const { context } = this.replica;
     try {
       const connection = await context.online(30_000, context.signal);
-      if (await rejoin(this.replica, this.committer, connection)) this.sender.wake();
+      if (await rejoin(this.replica, this.committer, connection)) {
+        this.sender.wake();
+        this.upkeep.wake();
+      }
     } catch (error) {
       if (!isConnectionLoss(error) && !context.signal.aborted) {
         context.notice(
           this.replica.room,
-          `this device could not come back into the room: ${String(error)}`,
+          `this device could not come back into the room: ${error instanceof Error ? error.message : String(error)}`,
         );
       }
     } finally {
       this.#rejoining = false;
     }
+  }
+
+  /** Coming back again and again helps nobody. */
+  #mustWait(): boolean {
+    const { context, state, room } = this.replica;
+    const waitMs = rejoinWaitMs(state.rejoins, context.clock.now());
+    if (waitMs === 0) {
+      this.#toldToWait = false;
+      return false;
+    }
+    if (!this.#toldToWait) {
+      const minutes = Math.ceil(waitMs / 60_000);
+      context.notice(
+        room,
+        `${state.lostBecause}, for the ${rejoinsMax + 1}th time within an hour; this device comes back in ${minutes} min`,
+      );
+      context.clock.after(waitMs, () => this.#advanced());
+    }
+    this.#toldToWait = true;
+    return true;
   }
 }

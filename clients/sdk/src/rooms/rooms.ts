@@ -1,3 +1,4 @@
+import type { Timer } from "@sotto/clock";
 import { directRoomId, standingDevices } from "@sotto/identity";
 import {
   checkTitle,
@@ -18,12 +19,15 @@ import { addDevices } from "./changes.ts";
 import { entranceInto } from "./entrance.ts";
 import { writeEnvelope } from "./envelopes.ts";
 import { encodePolicy, type HistoryWord } from "./policy.ts";
+import { restoreGroup } from "./restore-group.ts";
 import { Room } from "./room.ts";
 import type { RoomContext } from "./room-context.ts";
 import { RoomReplica } from "./room-replica.ts";
 import { newRoomState, parseRoomState, type RoomState } from "./room-state.ts";
 
 const stepTimeoutMs = 30_000;
+/** What no event calls for is looked at this often. */
+const upkeepEveryMs = 3_600_000;
 /** Members let a further device in within this time; then it comes in by itself. */
 const comeInAfterMs = 3_000;
 const comeInSpreadMs = 2_000;
@@ -35,10 +39,12 @@ export class Rooms {
   readonly #rooms = new Map<RoomId, Room>();
   /** Rooms of this person that this device is not in yet. */
   readonly #outside = new Set<RoomId>();
+  readonly #upkeepTimer: Timer;
   #listening: (() => void) | undefined;
 
   private constructor(context: RoomContext) {
     this.#context = context;
+    this.#upkeepTimer = context.clock.every(upkeepEveryMs, () => this.wakeUpkeep());
   }
 
   static async open(context: RoomContext): Promise<Rooms> {
@@ -207,6 +213,7 @@ export class Rooms {
   }
 
   close(): void {
+    this.#upkeepTimer.cancel();
     for (const room of this.#rooms.values()) room.replica.close();
   }
 
@@ -281,14 +288,7 @@ export class Rooms {
   }
 
   async #load(state: RoomState): Promise<void> {
-    const { store, mls } = this.#context;
-    const bytes = await store.get("groups", state.room);
-    const ratchets = await store.get("ratchets", state.room);
-    const group = bytes && state.phase !== "left" ? await mls.restore(bytes, ratchets) : undefined;
-    if (group && state.reserved?.epoch === group.epoch) {
-      // What was reserved before the last stop may have been used: never seal under it again.
-      await group.resumeAt(state.reserved.generation);
-    }
+    const group = await restoreGroup(this.#context, state);
     this.#add(await RoomReplica.open(this.#context, state, group));
   }
 

@@ -1,10 +1,11 @@
 import { arrivedWith, openGrant, standingDevices } from "@sotto/identity";
 import type { Group } from "@sotto/mls";
-import { type DeviceId, fromHex, toHex, type UserId } from "@sotto/protocol";
+import { type DeviceId, EnvelopeKind, fromHex, toHex, type UserId } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { mayPass } from "../errors.ts";
 import { addDevices, removeDevices } from "./changes.ts";
 import type { LeafName } from "./envelopes.ts";
+import { shouldRenew } from "./renewal.ts";
 import { isRevoked } from "./revoked-leaves.ts";
 import type { Room } from "./room.ts";
 
@@ -13,10 +14,11 @@ const retriesMs = [150, 300, 600, 1000, 2000, 4000, 8000, 15_000, 30_000];
 
 /** Others get this much time to do it first, so that one commit is made and not ten. */
 const patienceMs = 1500;
+const renewPatienceMs = 5000;
 
 /**
  * What a member device owes its room: let in who arrived with an invite that grants it, and further
- * devices of members; take out devices that were revoked, and people whom the operator switched off. Any member device may do it; the one that
+ * devices of members; take out devices that were revoked, and people whom the operator switched off; renew its own keys. Any member device may do it; the one that
  * invited does it at once, the others wait a little, and the log decides between them.
  */
 export class Upkeep {
@@ -51,14 +53,16 @@ export class Upkeep {
   }
 
   async #run(): Promise<void> {
-    const { replica } = this.#room;
+    const { replica, committer } = this.#room;
     const { context } = replica;
     try {
       const connection = await context.online(30_000, context.signal);
       await replica.until(() => replica.caughtUp, 30_000);
       if (replica.state.phase !== "active" || context.directory.refusal()) return;
+      await committer.uploadOwed(connection);
       await this.#takeOut();
       await this.#letIn(connection);
+      await this.#renew();
     } catch (error) {
       if (context.signal.aborted) return;
       if (mayPass(error)) return this.#laterAgain();
@@ -101,6 +105,19 @@ export class Upkeep {
     void this.#room.tellTitle().catch(() => {});
     // There may be more of them than fit one commit.
     this.#again = true;
+  }
+
+  /** New keys for this device from time to time; and for the room a good commit after one that was skipped. */
+  async #renew(): Promise<void> {
+    const { replica, committer } = this.#room;
+    const { context, state } = replica;
+    const chance = context.random();
+    const isDue = () => state.skipped.length > 0 || shouldRenew(state, context.clock.now(), chance);
+    if (!isDue()) return;
+    await context.clock.sleep(context.random() * renewPatienceMs, context.signal);
+    await committer.commit(async () =>
+      isDue() ? { kind: EnvelopeKind.UPDATE, stage: (group) => group.stageUpdate() } : undefined,
+    );
   }
 
   #laterAgain(): void {

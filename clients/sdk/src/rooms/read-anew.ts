@@ -1,0 +1,37 @@
+import { decodeEnvelope } from "@sotto/identity";
+import { toHex, toSafeNumber } from "@sotto/protocol";
+import { sha256 } from "../bytes.ts";
+import { loseStep } from "./lose-step.ts";
+import type { RoomState } from "./room-state.ts";
+
+/**
+ * A room's log that is read from its beginning because the server replaced it. Where it ends before what this
+ * device has followed, the server was set back: the device comes back into the group of that time, unless
+ * somebody is in it who has been taken out since.
+ */
+export class ReadAnew {
+  #last: { readonly sequence: number; readonly sha256: string; readonly epoch: number } | undefined;
+
+  /** A handshake record of the log. */
+  async take(sequence: number, data: Uint8Array): Promise<void> {
+    try {
+      const epoch = toSafeNumber(decodeEnvelope(data).epoch);
+      this.#last = { sequence, sha256: toHex(await sha256(data)), epoch };
+    } catch {
+      // One that cannot be read is passed over by everybody.
+    }
+  }
+
+  /** The log was read to its head. True where the room's state changed. */
+  settle(state: RoomState): boolean {
+    const { roster, phase } = state;
+    if (!this.#last || !roster || phase !== "active" || this.#last.sha256 === roster.headHash)
+      return false;
+    const { sequence: foldedTo, sha256: headHash, epoch } = this.#last;
+    state.roster = { ...roster, foldedTo, headHash, epoch, former: [] };
+    state.epochSeen = 0;
+    state.skipped = [];
+    loseStep(state, "the server's copy of this room is older than what this device has seen");
+    return true;
+  }
+}

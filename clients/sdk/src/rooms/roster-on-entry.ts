@@ -1,0 +1,45 @@
+import { directRoomId, type Roster } from "@sotto/identity";
+import type { Group } from "@sotto/mls";
+import { type DeviceId, toSafeNumber, type UserId } from "@sotto/protocol";
+import type { JudgedStep } from "./handshake-step.ts";
+import { parsePolicy } from "./policy.ts";
+
+/**
+ * Who is in the room that this device comes into with this record, by the group itself: the server's word is
+ * not needed. What was known before of those who are there stays.
+ */
+export async function rosterOnEntry(step: JudgedStep, group: Group): Promise<Roster> {
+  const { context, state, envelope, sequence, recordSha256 } = step;
+  const before = state.roster;
+  const own = context.profile;
+  const policy = parsePolicy(group.policy);
+  const members = group.members().map(({ user, device }) => ({
+    user: user as UserId,
+    device: device as DeviceId,
+    entered:
+      device === own.device
+        ? sequence
+        : (before?.devices.get(device as DeviceId)?.entered ?? sequence),
+  }));
+  const users = new Set(members.map(({ user }) => user));
+  const known = [
+    ...(before?.former ?? []),
+    ...[...(before?.devices.values() ?? [])].map(({ user }) => user),
+  ];
+  const [peer] = [...users].filter((user) => user !== own.user);
+  const direct =
+    state.room.length === 64 && peer && (await directRoomId(own.user, peer)) === state.room
+      ? [own.user, peer].sort()
+      : (before?.direct ?? []);
+  return {
+    room: state.room,
+    foldedTo: sequence,
+    headHash: recordSha256,
+    epoch: toSafeNumber(envelope.epoch),
+    directorySize: toSafeNumber(envelope.directorySize),
+    devices: new Map(members.map((member) => [member.device, member])),
+    admins: policy.admins,
+    former: [...new Set(known)].filter((user) => !users.has(user)),
+    direct,
+  };
+}
