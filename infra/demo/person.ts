@@ -46,7 +46,12 @@ export class Person {
 
   /** Begins to listen; lines arrive in `lines` as they are printed. */
   listen(...args: readonly string[]): Listener {
-    return new Listener(this.#spawn(["listen", ...args]));
+    return this.begin("listen", ...args);
+  }
+
+  /** Begins any command that prints as it goes. */
+  begin(...args: readonly string[]): Listener {
+    return new Listener(this.#spawn(args));
   }
 
   #spawn(args: readonly string[]): ChildProcess {
@@ -62,7 +67,7 @@ export class Person {
 
 const waitTimeoutMs = 20_000;
 
-/** A running `sotto listen`. */
+/** A running command, `sotto listen` for one. */
 export class Listener {
   readonly lines: Line[] = [];
   readonly #child: ChildProcess;
@@ -101,5 +106,12 @@ export class Listener {
 
   stop(): void {
     this.#child.kill("SIGTERM");
+  }
+
+  /** Its exit code, waited for. */
+  async ended(): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null)
+      await new Promise((resolve) => this.#child.once("close", resolve));
+    return this.#child.exitCode;
   }
 }

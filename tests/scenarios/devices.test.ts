@@ -1,5 +1,5 @@
 import { makeLinkCode, parseLinkCode } from "@sotto/identity";
-import { joinByLink, loadProfile, MemoryStore } from "@sotto/sdk";
+import { joinByLink, loadProfile, MemoryStore, recover } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { type Joined, texts, until, World } from "./world.ts";
 
@@ -179,4 +179,72 @@ test("a code of another server, an unknown one, and what is none are refused", a
   const expired = { ...parsed, secret: parsed.serverKeySha256 };
   await expect(join(makeLinkCode(expired))).rejects.toMatchObject({ code: "LINK_ENDED" });
   await expect(join("sotto://host/#abc")).rejects.toMatchObject({ code: "BAD_INVITE" });
+});
+
+/** A new machine of somebody who has only their recovery phrase. */
+async function recovered(world: World, phrase: string, keepDevices = false): Promise<Joined> {
+  const store = new LastingStore();
+  const { port } = world.server.announced.listening;
+  await recover({
+    server: `127.0.0.1:${port}`,
+    phrase,
+    deviceName: "new machine",
+    keepDevices,
+    store,
+    transport: world.transport,
+  });
+  return await world.open("recovered", store);
+}
+
+test("a recovery phrase brings the identity back on a new machine, and lost devices go", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  expect(await bob.client.devices.recovery.state()).toBe("none");
+  const phrase = await bob.client.devices.recovery.create();
+  expect(await bob.client.devices.recovery.state()).toBe("unconfirmed");
+  await bob.client.devices.recovery.confirm(phrase);
+  expect(await bob.client.devices.recovery.state()).toBe("set");
+  // The phrase is no device: nobody counts it, and no room holds it.
+  expect(await bob.client.devices.list()).toHaveLength(1);
+  await bob.client[Symbol.asyncDispose]();
+
+  const again = await recovered(world, phrase);
+  expect(again.client.profile).toMatchObject({ user: bob.client.profile.user, name: "bob" });
+  await again.client.rooms.waitFor("general", 15_000);
+  await until("the lost device is revoked", async () =>
+    (await again.client.devices.list()).some(({ revoked }) => revoked),
+  );
+  await again.client.send("general", "bob is back");
+  await until("alice reads it", async () => (await texts(alice)).includes("bob is back"));
+  await until("only the new device is in the room", () =>
+    alice.client.rooms
+      .members("general")
+      .some(({ name, devices }) => name === "bob" && devices === 1),
+  );
+  const old = await world.open("old", bob.store);
+  await until("the old one is out", () => old.client.refusal !== undefined);
+  expect(old.client.refusal).toMatchObject({ code: "REVOKED" });
+  expect(await again.client.devices.recovery.state()).toBe("set");
+});
+
+test("a phrase of another server, a replaced one, and a wrong pin are refused", async () => {
+  await using world = await World.start();
+  const [alice] = await world.people("alice");
+  const { recovery } = alice.client.devices;
+  const first = await recovery.create();
+  const second = await recovery.create();
+  // Both are good: a second sheet of paper.
+  const third = await recovery.create({ replacing: second });
+  await expect(recovered(world, second)).rejects.toMatchObject({ code: "UNKNOWN_PHRASE" });
+  await expect(recovery.confirm(second)).rejects.toMatchObject({ code: "UNKNOWN_PHRASE" });
+  await using other = await World.start();
+  await other.people("somebody");
+  await expect(recovered(other, third)).rejects.toMatchObject({
+    code: "UNKNOWN_PHRASE",
+    message: expect.stringContaining("another server"),
+  });
+  await expect(recovered(world, "not a phrase")).rejects.toMatchObject({ code: "BAD_PHRASE" });
+  const kept = await recovered(world, first, true);
+  await kept.client.rooms.waitFor("general", 15_000);
+  expect((await kept.client.devices.list()).map(({ revoked }) => revoked)).toEqual([false, false]);
 });

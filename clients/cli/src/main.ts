@@ -3,6 +3,7 @@ import { registerDevices } from "./commands/devices.ts";
 import { registerMedia } from "./commands/media.ts";
 import { registerPassphrase } from "./commands/passphrase.ts";
 import { registerPeople } from "./commands/people.ts";
+import { registerRecovery } from "./commands/recovery.ts";
 import { registerRooms } from "./commands/rooms.ts";
 import { registerTalk } from "./commands/talk.ts";
 import { registerWatch } from "./commands/watch.ts";
@@ -27,6 +28,7 @@ function build(): Command {
   for (const register of [
     registerPeople,
     registerDevices,
+    registerRecovery,
     registerRooms,
     registerTalk,
     registerMedia,

@@ -120,7 +120,7 @@ export class SottoClient implements AsyncDisposable {
     this.profile = parts.context.profile;
     this.people = new People(parts.context);
     this.rooms = new RoomDesk(parts.context, parts.rooms, this.people);
-    this.devices = new DevicesDesk(parts.context);
+    this.devices = new DevicesDesk(parts.context, parts.rooms);
     this.directory = new DirectoryDesk(parts.context);
     this.media = new MediaLibrary(parts.context, this.rooms);
     this.archive = parts.archive;
@@ -368,6 +368,7 @@ export class SottoClient implements AsyncDisposable {
     this.#live.emit({ type: "connection", state: "online" });
     this.#context.trouble.later();
     void makeFirstRoom(this.#context, this.rooms);
+    void this.devices.revokeLost().catch(() => {});
   }
 
   #record(record: RecordMessage): void {

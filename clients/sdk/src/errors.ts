@@ -23,6 +23,10 @@ export type SottoClientErrorCode =
   | "PASSPHRASE_EXISTS"
   /** The profile has none. */
   | "NO_PASSPHRASE"
+  /** Words that are no recovery phrase. */
+  | "BAD_PHRASE"
+  /** A recovery phrase that is not, or no longer, one of that person or server. */
+  | "UNKNOWN_PHRASE"
   | "UNKNOWN_USER"
   | "UNKNOWN_DEVICE"
   | "UNKNOWN_ROOM"

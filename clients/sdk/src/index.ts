@@ -2,6 +2,8 @@ export { allChecks, type Checks } from "./checks.ts";
 export { type ClientOptions, SottoClient } from "./client.ts";
 export { DevicesDesk, type OwnDevice } from "./devices/devices-desk.ts";
 export { Link, type LinkedDevice } from "./devices/give-link.ts";
+export { type RecoverOptions, recover } from "./devices/recover.ts";
+export { RecoveryDesk, type RecoveryState } from "./devices/recovery-desk.ts";
 export { joinByLink, type LinkJoinOptions } from "./devices/take-link.ts";
 export { DirectoryDesk, type DirectoryView } from "./directory/directory-desk.ts";
 export type { DirectoryFault, HeadWords } from "./directory/directory-fault.ts";

@@ -14,7 +14,7 @@ import { logKeyChanges } from "./directory/pinned-log-key.ts";
 import { SottoClientError, serverError } from "./errors.ts";
 import type { ProfileStore, StoreChange } from "./ports/profile-store.ts";
 import type { Transport } from "./ports/transport.ts";
-import { freshProfile, type Profile, profileChanges, profileForgotten } from "./profile.ts";
+import { forgetProfile, freshProfile, type Profile, profileChanges } from "./profile.ts";
 
 export interface JoinOptions {
   /** `sotto://…` or `https://…/i#…`. */
@@ -61,7 +61,7 @@ export async function join(options: JoinOptions): Promise<Profile> {
     await options.store.commit([{ table: "meta", key: "joining", value: undefined }]);
     return profile;
   } catch (error) {
-    if (serverError(error)) await options.store.commit(profileForgotten);
+    if (serverError(error)) await forgetProfile(options.store);
     throw error;
   } finally {
     connection.close();

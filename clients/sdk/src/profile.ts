@@ -49,13 +49,16 @@ export function profileChanges(profile: Profile): StoreChange[] {
   return [{ table: "meta", key: "profile", value: utf8(JSON.stringify(json)) }];
 }
 
-/** Changes that take a profile back whose device never came to be. */
-export const profileForgotten: readonly StoreChange[] = [
-  "profile",
-  "joining",
-  "log-key",
-  "directory-trust",
-].map((key) => ({ table: "meta", key, value: undefined }));
+/** Takes a profile back whose device never came to be, with all that it was told by its server. */
+export async function forgetProfile(store: ProfileStore): Promise<void> {
+  for (const table of ["meta", "directory"] as const) {
+    for (;;) {
+      const rows = await store.scan(table, { limit: 1000 });
+      await store.commit(rows.map(({ key }) => ({ table, key, value: undefined })));
+      if (rows.length < 1000) break;
+    }
+  }
+}
 
 /** Rejects with PROFILE_EXISTS where the store is somebody's already. */
 export async function freshProfile(store: ProfileStore): Promise<void> {

@@ -11,6 +11,7 @@ import {
 } from "./lock-methods.ts";
 import { media, save, share, watch } from "./media-methods.ts";
 import { invite, join, keys, whoami } from "./people-methods.ts";
+import { confirmRecovery, recover, recovery } from "./recovery-methods.ts";
 import {
   listen,
   members,
@@ -45,6 +46,9 @@ export const methods: Readonly<Record<string, Method>> = {
   link,
   devices,
   revokeDevice,
+  recovery,
+  confirmRecovery,
+  recover,
   whoami,
   invite,
   keys,

@@ -33,7 +33,7 @@ export const join: Method = async (profile, params, { signal }) => {
 };
 
 /** Who a new profile is, and the rooms that it was let into: waited for a little. */
-export async function arrived(profile: AgentProfile, signal: AbortSignal): Promise<unknown> {
+export async function arrived(profile: AgentProfile, signal: AbortSignal) {
   const client = await profile.client();
   await client.online();
   const rooms = () =>
@@ -53,7 +53,8 @@ export const whoami: Method = async (profile) => {
     () => "online",
     () => "offline",
   );
-  return { ...self(client), connection: state, cannotOpen: client.cannotOpen };
+  const recovery = await client.devices.recovery.state();
+  return { ...self(client), connection: state, recovery, cannotOpen: client.cannotOpen };
 };
 
 export const invite: Method = async (profile, params) => {

@@ -111,13 +111,16 @@ export const send: Method = async (profile, params, { signal }) => {
 
 export const listen: Method = async (profile, params, { item, signal }) => {
   const client = await profile.client();
-  const follow = params["follow"] !== false;
   const after = optionalCount(params, "after");
   const name = optionalText(params, "room");
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
+  // A device that is out for good shows what it has, and then says why nothing follows.
+  await client.ready().catch((error) => {
+    if (!client.refusal) throw error;
+  });
+  const follow = params["follow"] !== false && !client.refusal;
   await using _here = follow ? await profile.listening() : undefined;
-  await client.ready();
   const room =
     name === undefined ? undefined : client.rooms.find(await knownRoom(client, name)).room;
   const filter = { ...(room ? { room } : {}), ...(after !== undefined ? { after } : {}) };
@@ -131,6 +134,7 @@ export const listen: Method = async (profile, params, { item, signal }) => {
       else if (event.type === "typing")
         await item({ ...event, user: client.people.name(event.user) });
       else if (event.type === "connection" || event.type === "notice") await item(event);
+      if (client.refusal) stop.abort(client.refusal);
     }
   };
   const caughtUp = async () => {
@@ -145,6 +149,7 @@ export const listen: Method = async (profile, params, { item, signal }) => {
     stop.abort();
     await following;
   }
+  if (client.refusal && !signal.aborted) throw client.refusal;
   return { ended: true };
 };
 

@@ -4,13 +4,15 @@ import { CommandContext } from "../command.ts";
 import { parseDuration } from "../duration.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 
-interface Self {
+/** Who a profile is, as several commands answer it. */
+export interface Self {
   readonly user: string;
   readonly userId: string;
   readonly device: string;
   readonly server: string;
   readonly waiting?: string;
   readonly connection?: string;
+  readonly recovery?: "none" | "unconfirmed" | "set";
   readonly rooms?: readonly { room: string; name: string }[];
 }
 
@@ -54,14 +56,8 @@ export function registerPeople(program: Command): void {
     .action(async (invite: string | undefined, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const self = await join(context, invite, command.opts());
-      const rooms = (self.rooms ?? []).map(({ name }) => name).join(", ");
-      context.output.result(
-        self,
-        () =>
-          `You are ${context.output.bold(self.user)} on ${self.server}.${rooms ? ` Rooms: ${rooms}.` : ""}`,
-      );
-      if (self.waiting)
-        context.output.note(`${self.waiting}: somebody who is in the room lets you in.`);
+      showArrival(context, self);
+      if (invite !== undefined && !context.output.json) context.output.note(reminders.none);
     });
 
   program
@@ -75,6 +71,8 @@ export function registerPeople(program: Command): void {
         () =>
           `${context.output.bold(self.user)} on ${self.server} (${self.connection})\ndevice ${self.device}`,
       );
+      const reminder = reminders[self.recovery ?? "set"];
+      if (reminder && !context.output.json) context.output.note(reminder);
     });
 
   program
@@ -122,6 +120,24 @@ export function registerPeople(program: Command): void {
         ].join("\n");
       });
     });
+}
+
+/** What a person is told about the phrase that they do not have. */
+const reminders = {
+  none: "No recovery phrase yet: without one, who loses all devices loses the account. Make one: sotto recovery",
+  unconfirmed: "Is your recovery phrase on paper? Say so: sotto recovery confirm",
+  set: "",
+} as const;
+
+/** Says who one is now, and where one was let in. */
+export function showArrival(context: CommandContext, self: Self): void {
+  const { output } = context;
+  const rooms = (self.rooms ?? []).map(({ name }) => name).join(", ");
+  output.result(
+    self,
+    () => `You are ${output.bold(self.user)} on ${self.server}.${rooms ? ` Rooms: ${rooms}.` : ""}`,
+  );
+  if (self.waiting) output.note(`${self.waiting}: somebody who is in the room lets you in.`);
 }
 
 async function join(

@@ -2,8 +2,11 @@ import { revokeDeviceRecord } from "@sotto/identity";
 import type { DeviceId } from "@sotto/protocol";
 import { SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
+import type { Rooms } from "../rooms/rooms.ts";
 import { Link } from "./give-link.ts";
+import { revokeLostDevices } from "./lost-devices.ts";
 import { submitRecord } from "./own-chain.ts";
+import { RecoveryDesk } from "./recovery-desk.ts";
 
 /** One of the person's own devices. */
 export interface OwnDevice {
@@ -18,10 +21,28 @@ export interface OwnDevice {
 
 /** The devices of this client's own person: which there are, adding one, revoking one. */
 export class DevicesDesk {
+  /** Words on paper that bring all of it back. */
+  readonly recovery: RecoveryDesk;
   readonly #context: RoomContext;
+  readonly #rooms: Rooms;
+  #revoking: Promise<number> | undefined;
 
-  constructor(context: RoomContext) {
+  constructor(context: RoomContext, rooms: Rooms) {
     this.#context = context;
+    this.#rooms = rooms;
+    this.recovery = new RecoveryDesk(context);
+  }
+
+  /**
+   * Ends a recovery where one was begun on this device: once it is in its rooms, the lost devices are revoked.
+   * Resolves with how many were.
+   */
+  async revokeLost(): Promise<number> {
+    this.#revoking ??= revokeLostDevices(this.#context, this.#rooms).catch((error) => {
+      this.#revoking = undefined;
+      throw error;
+    });
+    return await this.#revoking;
   }
 
   /** All devices that ever were, in the order in which they came. */
@@ -49,7 +70,9 @@ export class DevicesDesk {
   /** One device by its id, the beginning of it, or its name. Rejects with UNKNOWN_DEVICE. */
   async find(idOrName: string): Promise<OwnDevice> {
     const all = await this.list();
-    const named = all.filter(({ name, revoked }) => name === idOrName && !revoked);
+    const called = all.filter(({ name }) => name === idOrName);
+    const standing = called.filter(({ revoked }) => !revoked);
+    const named = standing.length > 0 ? standing : called;
     const matches = /^[0-9a-f]{4,32}$/.test(idOrName)
       ? all.filter(({ device }) => device.startsWith(idOrName))
       : named;

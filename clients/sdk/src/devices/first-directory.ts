@@ -1,5 +1,5 @@
 import { systemClock } from "@sotto/clock";
-import { type DirectoryHead, MerkleTree, signerFromSeed } from "@sotto/identity";
+import { type DirectoryHead, signerFromSeed } from "@sotto/identity";
 import { equalBytes } from "../bytes.ts";
 import { allChecks } from "../checks.ts";
 import { authenticate } from "../connection/session.ts";
@@ -38,7 +38,7 @@ export async function checkFirstDirectory(input: {
       now: () => systemClock.now(),
     });
     await replica.sync(connection, head.size);
-    const same = equalBytes(await rootAt(store, head.size), head.root);
+    const same = equalBytes(await replica.directory.root(head.size), head.root);
     if (same && replica.directory.device(profile.device)?.user === profile.user) return;
     throw new SottoClientError(
       "SERVER_MISBEHAVED",
@@ -47,17 +47,4 @@ export async function checkFirstDirectory(input: {
   } finally {
     connection.close();
   }
-}
-
-async function rootAt(store: ProfileStore, size: number): Promise<Uint8Array> {
-  const tree = new MerkleTree();
-  for (let after = ""; tree.size < size; ) {
-    const page = await store.scan("directory", { after, limit: Math.min(1000, size - tree.size) });
-    for (const { key, value } of page) {
-      await tree.append(value);
-      after = key;
-    }
-    if (page.length === 0) break;
-  }
-  return await tree.root();
 }

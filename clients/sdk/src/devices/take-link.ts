@@ -14,7 +14,7 @@ import { logKeyChanges } from "../directory/pinned-log-key.ts";
 import { SottoClientError } from "../errors.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
 import type { Transport } from "../ports/transport.ts";
-import { freshProfile, type Profile, profileChanges, profileForgotten } from "../profile.ts";
+import { forgetProfile, freshProfile, type Profile, profileChanges } from "../profile.ts";
 import { checkFirstDirectory } from "./first-directory.ts";
 import { LinkChannel } from "./link-channel.ts";
 import { type LinkMailbox, LinkTalk } from "./link-mailbox.ts";
@@ -68,7 +68,7 @@ export async function joinByLink(options: LinkJoinOptions): Promise<Profile> {
     const lied =
       error instanceof SottoClientError &&
       (error.code === "SERVER_MISBEHAVED" || error.code === "DIRECTORY_FORK");
-    if (lied) await store.commit(profileForgotten);
+    if (lied) await forgetProfile(store);
     throw error;
   }
   return profile;

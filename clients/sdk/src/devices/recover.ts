@@ -1,0 +1,164 @@
+import { systemClock } from "@sotto/clock";
+import { addDeviceRecord, type Signer, signerFromSeed } from "@sotto/identity";
+import type { SuiteName } from "@sotto/mls";
+import { type DeviceId, ErrorCode } from "@sotto/protocol";
+import { equalBytes, utf8 } from "../bytes.ts";
+import { allChecks } from "../checks.ts";
+import type { Connection } from "../connection/connection.ts";
+import { authenticate } from "../connection/session.ts";
+import { DirectoryReplica } from "../directory/directory-replica.ts";
+import { SottoClientError, serverError } from "../errors.ts";
+import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import type { Transport } from "../ports/transport.ts";
+import { forgetProfile, freshProfile, type Profile, profileChanges } from "../profile.ts";
+import { lostDevicesChange } from "./lost-devices.ts";
+import { type NamedServer, namedServer } from "./named-server.ts";
+import { type NewDevice, newDevice } from "./new-device.ts";
+import { submitRecord } from "./own-chain.ts";
+import { parsePhrase, type RecoveryPhrase, recoveryDevice } from "./recovery-phrase.ts";
+import { greet } from "./stranger.ts";
+
+export interface RecoverOptions {
+  /** `host:port`, or any invite or link of that server: such a one pins its identity. */
+  readonly server: string;
+  /** The 24 words. */
+  readonly phrase: string;
+  readonly deviceName: string;
+  /** Leaves the devices of before as they are. Default: they are lost, and revoked. */
+  readonly keepDevices?: boolean;
+  readonly store: ProfileStore;
+  readonly transport: Transport;
+  readonly signal?: AbortSignal;
+}
+
+const recoverTimeoutMs = 60_000;
+
+/**
+ * Makes this store a new device of the person whose recovery phrase it is given, and a profile in it. A client
+ * that is opened on it comes into the person's rooms by itself, and then revokes the lost devices. Rejects with
+ * BAD_PHRASE, UNKNOWN_PHRASE (this server knows no such phrase), PROFILE_EXISTS, NOT_REACHABLE, WRONG_SERVER,
+ * or with the server's refusal.
+ */
+export async function recover(options: RecoverOptions): Promise<Profile> {
+  const { store } = options;
+  await freshProfile(store);
+  const server = namedServer(options.server);
+  const phrase = parsePhrase(options.phrase);
+  const signal = AbortSignal.any([
+    AbortSignal.timeout(recoverTimeoutMs),
+    ...(options.signal ? [options.signal] : []),
+  ]);
+  const login = await logInWithPhrase(options.transport, server, phrase, signal);
+  const { connection, paper, suite, serverKeySha256 } = login;
+  try {
+    const directory = await DirectoryReplica.open({
+      store,
+      checks: allChecks,
+      serverKeySha256,
+      now: () => systemClock.now(),
+    });
+    await directory.sync(connection);
+    const key = directory.directory.device(paper.description.id);
+    const same = key && equalBytes(key.keys.sign, paper.description.sign);
+    const user = same && directory.directory.user(key.user);
+    if (!user || key.kind !== "recovery")
+      throw new SottoClientError("SERVER_MISBEHAVED", "the server's directory lacks this phrase");
+    const device = await newDevice(options.deviceName);
+    const secrets = device.secrets;
+    const profile: Profile = {
+      ...{ user: user.id, device: device.description.id, name: user.name },
+      ...{ server: server.address, serverKeySha256, suite, secrets },
+    };
+    const lost = options.keepDevices ? [] : lostDevicesOf(directory, profile);
+    // The keys are kept before the server hears of them.
+    await store.commit([...profileChanges(profile), joining(true), lostDevicesChange(lost)]);
+    await signIn({ directory, connection, signal, profile, paper, device });
+    await store.commit([joining(undefined)]);
+    return profile;
+  } catch (error) {
+    // Where the record stands nevertheless, it is of a device that the next recovery revokes as lost.
+    await forgetProfile(store);
+    throw error;
+  } finally {
+    connection.close();
+  }
+}
+
+function joining(begun: true | undefined): StoreChange {
+  return { table: "meta", key: "joining", value: begun && utf8("1") };
+}
+
+/** The new device's record, signed by the phrase. */
+async function signIn(input: {
+  readonly directory: DirectoryReplica;
+  readonly connection: Connection;
+  readonly signal: AbortSignal;
+  readonly profile: Profile;
+  readonly paper: NewDevice;
+  readonly device: NewDevice;
+}): Promise<void> {
+  const { directory, connection, signal, profile, paper, device } = input;
+  const context = {
+    directory,
+    clock: systemClock,
+    signal,
+    profile,
+    online: async () => connection,
+  };
+  const by = { device: paper.description.id, signer: paper.signer };
+  await submitRecord(context, (place) =>
+    addDeviceRecord(place, device.description, device.signer, by),
+  );
+}
+
+function lostDevicesOf({ directory }: DirectoryReplica, { user }: Profile): DeviceId[] {
+  return (directory.user(user)?.devices ?? [])
+    .filter(({ kind, revokedAt }) => kind === "device" && revokedAt === undefined)
+    .map(({ id }) => id);
+}
+
+interface PhraseLogin {
+  readonly connection: Connection;
+  readonly paper: NewDevice;
+  readonly suite: SuiteName;
+  readonly serverKeySha256: Uint8Array;
+}
+
+/**
+ * Logs in with the phrase's own key. Which suite the person's devices speak is a part of the phrase's keys: the
+ * one that the server knows is right.
+ */
+async function logInWithPhrase(
+  transport: Transport,
+  server: NamedServer,
+  phrase: RecoveryPhrase,
+  signal: AbortSignal,
+): Promise<PhraseLogin> {
+  for (const suite of ["x-wing", "classical"] as const) {
+    const greeted = await greet(transport, server.address, server.serverKeySha256, signal);
+    const { connection, hello, serverKeySha256 } = greeted;
+    const paper = await recoveryDevice(phrase, serverKeySha256, suite);
+    const authKey: Signer = await signerFromSeed(paper.secrets.auth);
+    try {
+      const device = paper.description.id;
+      const quiet = () => true;
+      await authenticate(connection, hello, greeted.transport, { device, authKey, quiet });
+      return { connection, paper, suite, serverKeySha256 };
+    } catch (error) {
+      connection.close();
+      const code = serverError(error)?.code;
+      if (code === ErrorCode.DEVICE_REVOKED) {
+        throw unknown("this recovery phrase was replaced by a newer one", error);
+      }
+      // A server does not say whether it is the device or the signature that it does not know.
+      if (code !== ErrorCode.UNKNOWN_DEVICE && code !== ErrorCode.BAD_SIGNATURE) throw error;
+    }
+  }
+  throw unknown(
+    "this server knows no such recovery phrase: the words are of another server, or this is not the server that you mean",
+  );
+}
+
+function unknown(message: string, cause?: unknown): SottoClientError {
+  return new SottoClientError("UNKNOWN_PHRASE", message, { cause });
+}
