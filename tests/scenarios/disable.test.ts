@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseInvite } from "@sotto/identity";
 import { ErrorCode } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { run } from "../../infra/admin/src/program.ts";
@@ -80,6 +81,9 @@ test("the operator invites, lists and revokes, and knows an owner when there is 
   const first = await admin(world, "invite", "--owner");
   expect(first["invite"]).toMatch(/^sotto:\/\//);
   expect(first["invite"]).not.toBe(world.ownerInvite);
+  const carried = [String(first["invite"]), world.ownerInvite].map((one) => parseInvite(one));
+  expect(carried[0]?.logKey).toHaveLength(32);
+  expect(carried[0]?.logKey).toEqual(carried[1]?.logKey);
   await world.people("alice");
   await expect(admin(world, "invite", "--owner")).rejects.toThrow(/has its owner: alice/);
   const made = await admin(world, "invite", "--uses", "2");

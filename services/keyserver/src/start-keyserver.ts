@@ -117,7 +117,14 @@ async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
   const changed: StandingOptions["changed"] = (lack, size) => events.lackChanged(lack, size);
   const standing = new Standing({ state, logState, changed });
   await standing.look();
-  const checkpoints = await Checkpoints.open({ state, standing, store, logState, keys });
+  const checkpoints = await Checkpoints.open({
+    state,
+    standing,
+    store,
+    logState,
+    keys,
+    failed: (error) => events.failed(error),
+  });
   const takeBack = new TakeBack({
     bus,
     clock,

@@ -84,6 +84,22 @@ test("a store that cannot say that its records are durable gets no checkpoint", 
   );
 });
 
+test("where a new head cannot be noted, the one before is given", async () => {
+  const { world, alice } = await ownedWorld();
+  let full = false;
+  const store = withMethods(world.store, {
+    settled: () => (full ? Promise.reject(new Error("no space")) : world.store.settled()),
+  });
+  const server = await world.start({ store });
+  const before = await server.ask(alice, getCheckpoint, "signedCheckpoint");
+  full = true;
+  await world.join(server, alice, "bob");
+  expect(await server.ask(alice, getCheckpoint, "signedCheckpoint")).toEqual(before);
+  full = false;
+  const { note } = await server.ask(alice, getCheckpoint, "signedCheckpoint");
+  expect(await opened(world, note)).toMatchObject({ size: 2 });
+});
+
 test("proofs show that a record is in the directory, and that a larger one begins with a smaller one", async () => {
   const { world, server, alice } = await ownedWorld();
   for (const name of ["bob", "carol", "dave", "erin"]) await world.join(server, alice, name);
@@ -158,6 +174,28 @@ test("a store that was altered is read as it is, and neither signed nor added to
     refusedWith(ErrorCode.READ_ONLY),
   );
   await expect(world.start({ store })).rejects.toMatchObject({ name: "RecordError" });
+});
+
+test("a store that was altered before anybody read it is shown without a signature", async () => {
+  const { world, alice } = await ownedWorld();
+  let altered = false;
+  const store = withMethods(world.store, {
+    async read(from, limit) {
+      const page = await world.store.read(from, limit);
+      return page.map(({ index, bytes }) => ({
+        index,
+        bytes: altered ? bytes.map((byte, at) => byte ^ (at === 9 ? 1 : 0)) : bytes,
+      }));
+    },
+  });
+  const server = await world.start({ store });
+  altered = true;
+  const page = await server.ask(alice, read, "directoryPage");
+  expect(page.records).toHaveLength(1);
+  expect(page.checkpoint).toBeUndefined();
+  await expect(server.ask(alice, getCheckpoint, "signedCheckpoint")).rejects.toMatchObject(
+    refusedWith(ErrorCode.INTERNAL),
+  );
 });
 
 test("a store whose records are good and are others than were signed does not start", async () => {

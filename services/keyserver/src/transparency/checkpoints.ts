@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { DirectoryStore } from "@sotto/directory";
+import { type DirectoryStore, DirectoryStoreError } from "@sotto/directory";
 import {
   type Checkpoint,
   checkpointNote,
@@ -18,12 +18,19 @@ import type { Standing } from "./standing.ts";
 
 type SignedCheckpoint = MessageInitShape<typeof SignedCheckpointSchema>;
 
+interface Signed {
+  readonly size: number;
+  readonly note: Uint8Array;
+}
+
 export interface CheckpointsOptions {
   readonly state: DirectoryState;
   readonly standing: Standing;
   readonly store: DirectoryStore;
   readonly logState: LogState;
   readonly keys: Pick<ServerKeys, "identityKey" | "logKey">;
+  /** A new head could not be signed, and the one before was given. */
+  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -35,7 +42,7 @@ export class Checkpoints {
   readonly #origin: string;
   readonly #logKeyProof: Uint8Array;
   readonly #serial = new Serial();
-  #newest: { readonly size: number; readonly note: Uint8Array } | undefined;
+  #newest: Signed | undefined;
 
   private constructor(options: CheckpointsOptions, origin: string, logKeyProof: Uint8Array) {
     this.#options = options;
@@ -51,8 +58,9 @@ export class Checkpoints {
   }
 
   /**
-   * The newest checkpoint: of all records that this replica has taken in. Once the store was seen to be altered,
-   * the last one from before. Rejects as store and file system do.
+   * The newest checkpoint: of all records that this replica has taken in, or the last one from before where it cannot
+   * be signed now (a full disk), or never will be because the store was altered. Rejects as store and file system
+   * do where there is none, and with `DirectoryStoreError` CORRUPT for an altered store.
    */
   async newest(): Promise<SignedCheckpoint> {
     const { state, standing, keys } = this.#options;
@@ -60,7 +68,7 @@ export class Checkpoints {
     if (standing.lack) await standing.look();
     const known = this.#newest;
     const stands = known && (state.isAltered || known.size === state.directory.size);
-    const { note } = stands ? known : await this.#serial.run(() => this.#sign());
+    const { note } = stands ? known : await this.#signOr(known);
     return {
       note,
       logKey: keys.logKey.publicKey,
@@ -74,10 +82,22 @@ export class Checkpoints {
     return openCheckpoint(note, this.#origin, this.#options.keys.logKey.publicKey);
   }
 
-  async #sign(): Promise<{ readonly size: number; readonly note: Uint8Array }> {
+  async #signOr(known: Signed | undefined): Promise<Signed> {
+    try {
+      return await this.#serial.run(() => this.#sign());
+    } catch (error) {
+      if (!known) throw error;
+      this.#options.failed(error);
+      return known;
+    }
+  }
+
+  async #sign(): Promise<Signed> {
     const { state, standing, store, logState, keys } = this.#options;
     const { logKey } = keys;
     const lack = await standing.look();
+    if (state.isAltered)
+      throw new DirectoryStoreError("CORRUPT", "the store holds other bytes than it took");
     const head = await state.directory.head();
     if (this.#newest?.size === head.size) return this.#newest;
     // What another replica appended was read here, and may not be on the disk yet.
