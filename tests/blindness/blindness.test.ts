@@ -1,7 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { deflateSync, gzipSync } from "node:zlib";
 import {
   join as joinServer,
@@ -12,12 +9,10 @@ import {
 } from "@sotto/sdk";
 import { nodeMlsEngine, nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
 import { expect, test } from "vitest";
-import { type DemoServer, startServer } from "../../infra/demo/server.ts";
 import { byteCanary, type Canary, canary, holds } from "./needles.ts";
-import { type Place, whereFound } from "./places.ts";
+import { found, withSearchedServer } from "./searched-server.ts";
 import { sayUnsealed, type Words } from "./unsealed.ts";
 
-const tapped = join(import.meta.dirname, "tapped-server.ts");
 const fileBytes = 900_000;
 
 interface Secrets {
@@ -36,21 +31,6 @@ function secrets(): Secrets {
   const words = { text: text.text, title: title.text, fileName: `${fileName.text}.mp4`, file };
   return { words, canaries: [text, title, fileName, middle] };
 }
-
-async function withServer(use: (server: DemoServer, data: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "sotto-blind-"));
-  const data = join(folder, "data");
-  const server = await startServer(data, 0, tapped);
-  try {
-    await use(server, data);
-  } finally {
-    await server.stop();
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-const found = async (wanted: Canary, server: DemoServer, data: string): Promise<Place[]> =>
-  [...(await whereFound(wanted, server, data, await readFile(`${data}.traffic`)))].sort();
 
 /** A transport that remembers what left, to know ciphertext when it is seen. */
 function overheard(sent: Buffer[]): Transport {
@@ -81,7 +61,7 @@ function source({ file, fileName }: Words): MediaSource {
 }
 
 test("what people say, call, name and share is found nowhere on the server's side; its ciphertext is", async () => {
-  await withServer(async (server, data) => {
+  await withSearchedServer(async (server, data) => {
     const { words, canaries } = secrets();
     const sent: Buffer[] = [];
     const clients: SottoClient[] = [];
@@ -126,10 +106,10 @@ test("what people say, call, name and share is found nowhere on the server's sid
     expect(await found(ciphertext, server, data)).toContain("data folder");
     for (const client of clients) await client[Symbol.asyncDispose]();
   });
-}, 120_000);
+}, 240_000);
 
 test("the same search finds every one of them where sealing is replaced by identity", async () => {
-  await withServer(async (server, data) => {
+  await withSearchedServer(async (server, data) => {
     const { words, canaries } = secrets();
     const close = await sayUnsealed(server, words);
     for (const wanted of canaries) {
@@ -151,7 +131,7 @@ test("the same search finds every one of them where sealing is replaced by ident
     );
     close();
   });
-}, 120_000);
+}, 240_000);
 
 test("a canary is recognised raw, in hex, in base64 at every offset, in UTF-16, and compressed", () => {
   const wanted = canary("text");

@@ -1,0 +1,58 @@
+import { parseLinkCode } from "@sotto/identity";
+import { joinByLink, join as joinServer, MemoryStore, SottoClient } from "@sotto/sdk";
+import { nodeMlsEngine, nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
+import { expect, test } from "vitest";
+import { byteCanary, canary } from "./needles.ts";
+import { found, withSearchedServer } from "./searched-server.ts";
+
+const open = (store: MemoryStore) =>
+  SottoClient.open({
+    store,
+    transport: tlsTransport,
+    sealCrypto: nodeSealCrypto,
+    mlsEngine: nodeMlsEngine,
+    keyPackagesTarget: 5,
+  });
+
+async function heard(client: SottoClient, text: string): Promise<boolean> {
+  for await (const entry of client.history())
+    if (entry.type === "message" && entry.text === text) return true;
+  return false;
+}
+
+test("what a person's devices keep for each other and tell each other is found nowhere on the server's side", async () => {
+  await withSearchedServer(async (server, data) => {
+    const text = canary("what was said before the second device came");
+    const store = new MemoryStore();
+    const invite = server.ownerInvite ?? "";
+    await joinServer({ invite, name: "alice", store, transport: tlsTransport });
+    await using laptop = await open(store);
+    await laptop.rooms.waitFor("general", 15_000);
+    await laptop.send("general", text.text);
+
+    const link = await laptop.devices.link();
+    const linked = link.complete(new AbortController().signal);
+    const { secret } = parseLinkCode(link.code);
+    const phoneStore = new MemoryStore();
+    const deviceName = "phone";
+    await joinByLink({ code: link.code, deviceName, store: phoneStore, transport: tlsTransport });
+    await linked;
+    await using phone = await open(phoneStore);
+    // It was not in the room then: it has it from the archive, so the server kept and carried it.
+    await expect.poll(() => heard(phone, text.text), { timeout: 60_000 }).toBe(true);
+
+    const { seal, mls } = phone.profile.secrets;
+    const secrets = [
+      text,
+      byteCanary("the secret of a link", Buffer.from(secret)),
+      byteCanary("a device's sealing key", Buffer.from(seal)),
+      byteCanary("a device's MLS key", Buffer.from(mls)),
+    ];
+    for (const wanted of secrets)
+      expect(await found(wanted, server, data), wanted.what).toEqual([]);
+    // What it may know of them is found, so it was looked for where it would be.
+    expect(await found(canary("a device's name", deviceName), server, data)).toContain(
+      "data folder",
+    );
+  });
+}, 240_000);
