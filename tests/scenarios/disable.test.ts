@@ -74,6 +74,14 @@ test("the operator sees how the key directory stands, also after a restore", asy
   });
   await writeFile(join(world.data, "restored"), "");
   expect(await admin(world, "status")).toMatchObject({ directory: { size: 2, behind: true } });
+  let said = "";
+  const around = { env: {}, terminal: false, complain: () => {} };
+  const out = (text: string) => {
+    said += text;
+  };
+  expect(await run(["--data", world.data, "status"], { ...around, out })).toBe(0);
+  expect(said).toContain("2 records");
+  expect(said).toContain("restored from a backup");
 });
 
 test("the operator invites, lists and revokes, and knows an owner when there is one", async () => {

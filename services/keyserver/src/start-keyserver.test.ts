@@ -142,7 +142,7 @@ test("requests, refusals and what was accepted are counted, without a name or a 
     metrics,
     keys,
   });
-  const replica = new TestReplica(bus, service);
+  const replica = new TestReplica(bus, service, metrics);
   const alice = await world.owner(replica, "alice-in-wonderland");
   const bad = world.arrive(replica, "bob", await inviteKeys(randomBytes(32)));
   await expect(bad).rejects.toThrow();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { Bus } from "@sotto/bus";
 import { createInProcessBus } from "@sotto/bus/in-process";
-import { createMetrics, silentLogger } from "@sotto/chassis";
+import { createMetrics, type MetricsSource, silentLogger } from "@sotto/chassis";
 import { ManualClock } from "@sotto/clock";
 import type { DirectoryStore } from "@sotto/directory";
 import { openSqliteDirectory } from "@sotto/directory/sqlite";
@@ -55,10 +55,18 @@ const timeoutMs = 10_000;
 export class TestReplica {
   readonly bus: Bus;
   readonly service: KeyserverService;
+  readonly #metrics: MetricsSource;
 
-  constructor(bus: Bus, service: KeyserverService) {
+  constructor(bus: Bus, service: KeyserverService, metrics: MetricsSource) {
     this.bus = bus;
     this.service = service;
+    this.#metrics = metrics;
+  }
+
+  /** The value of a metric without labels of its own. */
+  async metric(name: string): Promise<number> {
+    const line = new RegExp(`^sotto_keyserver_${name}\\{.*\\} (.*)$`, "m");
+    return Number(line.exec(await this.#metrics.render())?.[1]);
   }
 
   /** A client's request, of somebody who is logged in, or of nobody. */
@@ -137,18 +145,19 @@ export class KeyserverWorld {
     } = {},
   ): Promise<TestReplica> {
     const bus = options.bus ?? createInProcessBus();
+    const metrics = createMetrics({ service: "keyserver" });
     const service = await startKeyserver({
       bus,
       log: options.log ?? this.log,
       store: options.store ?? this.store,
       clock: this.clock,
       logger: silentLogger,
-      metrics: createMetrics({ service: "keyserver" }),
+      metrics,
       keys: await loadServerKeys(options.identityFolder ?? this.identityFolder),
       ...(options.limits ? { limits: options.limits } : {}),
     });
     onTestFinished(() => service[Symbol.asyncDispose]());
-    return new TestReplica(bus, service);
+    return new TestReplica(bus, service, metrics);
   }
 
   /** The first person, who comes with the owner's invite. */

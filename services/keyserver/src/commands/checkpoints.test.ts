@@ -170,6 +170,7 @@ test("a store that was altered is read as it is, and neither signed nor added to
   const after = await server.ask(alice, read, "directoryPage");
   expect(toHex(after.records[1] ?? new Uint8Array())).toBe(toHex(forged));
   expect(after.checkpoint).toEqual(before.checkpoint);
+  expect(await server.metric("directory_altered")).toBe(1);
   await expect(world.arrive(server, "dave", invite)).rejects.toMatchObject(
     refusedWith(ErrorCode.READ_ONLY),
   );

@@ -69,6 +69,7 @@ test("an older copy is read-only until its records were handed back, and then go
   expect(server.service.ready()).toBe(true);
   const signed = await server.ask(alice, getCheckpoint, "signedCheckpoint");
   expect(signed.behind).toBe(true);
+  expect(await server.metric("directory_behind")).toBe(1);
   const page = await server.ask(
     alice,
     { case: "readDirectory", value: { from: 0n, limit: 0 } },
@@ -87,6 +88,7 @@ test("an older copy is read-only until its records were handed back, and then go
   expect(await handBack(server, note, 2, records.slice(2))).toBe(5);
   const mended = await server.ask(carol, getCheckpoint, "signedCheckpoint");
   expect(mended).toMatchObject({ behind: false, note });
+  expect(await server.metric("directory_behind")).toBe(0);
   const asPhone = { user: carol.user, first: phone };
   await expect(server.ask(asPhone, getCheckpoint, "signedCheckpoint")).rejects.toMatchObject(
     refusedWith(ErrorCode.DEVICE_REVOKED),

@@ -21,7 +21,6 @@ export async function register(
       ErrorCode.BAD_RECORD,
       "an identity begins with user-create or identity-reset",
     );
-  await server.standing.refuseRecords();
   const { index, fresh } = await append(server, request);
   if (fresh) server.events.recordAccepted(index);
   await announceRecord(server, index);
@@ -46,6 +45,7 @@ async function append(
           ? refused("INVITE_USED")
           : undefined;
   if (invite && !refusal) {
+    await server.standing.refuseRecords();
     const expectEmpty = makesOwner(invite);
     return await state.append(record, {
       redeemInvite,
