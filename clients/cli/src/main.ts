@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { registerAudit } from "./commands/audit.ts";
 import { registerDevices } from "./commands/devices.ts";
 import { registerMedia } from "./commands/media.ts";
 import { registerPassphrase } from "./commands/passphrase.ts";
@@ -6,6 +7,7 @@ import { registerPeople } from "./commands/people.ts";
 import { registerRecovery } from "./commands/recovery.ts";
 import { registerRooms } from "./commands/rooms.ts";
 import { registerTalk } from "./commands/talk.ts";
+import { registerVerify } from "./commands/verify.ts";
 import { registerWatch } from "./commands/watch.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
@@ -29,6 +31,8 @@ function build(): Command {
     registerPeople,
     registerDevices,
     registerRecovery,
+    registerVerify,
+    registerAudit,
     registerRooms,
     registerTalk,
     registerMedia,

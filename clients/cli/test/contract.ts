@@ -219,6 +219,30 @@ function contract(start: (folder: string) => Promise<ContractServer>): void {
     expect(one["safetyNumber"]).toBe(other["safetyNumber"]);
   });
 
+  test("compares safety numbers, and remembers", async () => {
+    const [one, other] = [await alice.one("verify", "bob"), await bob.one("verify", "alice")];
+    expect(one).toMatchObject({ user: "bob", verified: false });
+    const number = String(one["safetyNumber"]);
+    expect(number).toBe(other["safetyNumber"]);
+    const wrong = number.replaceAll(/\d/g, (digit) => String((Number(digit) + 1) % 10));
+    const refused = await run(home("alice"), "verify", "bob", "--number", wrong);
+    expect(refused).toMatchObject({ code: 1, out: "" });
+    expect(refused.err).toContain("WRONG_NUMBER");
+    expect((await run(home("alice"), "verify", "bob", "--number", "123")).code).toBe(2);
+    expect(await alice.one("verify", "bob", "--number", number)).toMatchObject({ verified: true });
+    expect(await alice.one("keys", "bob")).toMatchObject({ verified: true });
+    expect(await bob.one("keys", "alice")).toMatchObject({ verified: false });
+  });
+
+  test("audits the whole key directory", async () => {
+    const report = await bob.one("audit");
+    expect(report).toMatchObject({ faults: [], behind: false, own: { devices: 1 } });
+    expect(report["root"]).toMatch(/^[0-9a-f]{64}$/);
+    expect(await bob.one("whoami")).toMatchObject({
+      directory: { size: report["size"], root: report["root"], state: "good" },
+    });
+  });
+
   test("shares, lists, watches from any byte without writing, and saves", async () => {
     const film = randomBytes(3_300_000);
     const path = join(folder, "film.mp4");

@@ -159,9 +159,9 @@ export class SottoClient implements AsyncDisposable {
       get recordHash() {
         const own = directory.directory.device(profile.device);
         if (!own)
-          throw new SottoClientError(
-            "NOT_REACHABLE",
-            "this device has not seen its own record yet",
+          throw (
+            directory.refusal() ??
+            new SottoClientError("NOT_REACHABLE", "this device has not seen its own record yet")
           );
         return fromHex(own.recordHash);
       },

@@ -28,6 +28,8 @@ export type SottoClientErrorCode =
   /** A recovery phrase that is not, or no longer, one of that person or server. */
   | "UNKNOWN_PHRASE"
   | "UNKNOWN_USER"
+  /** The safety number that was read out is not the one that this device has. */
+  | "WRONG_NUMBER"
   | "UNKNOWN_DEVICE"
   | "UNKNOWN_ROOM"
   /** More than one room has that name: use its id. */

@@ -47,10 +47,12 @@ export async function createInvite(
   const value = { tokenHash, uses: options.uses ?? 1, expiresAtMs: BigInt(expiresAt), grant };
   await connection.request({ case: "createInvite", value }, "inviteCreated");
   const chain = directory.directory.user(profile.user)?.chain ?? [];
+  const { logKey } = directory.trust;
   const made = makeInvite({
     host: profile.server.host,
     port: profile.server.port,
     serverKeySha256: profile.serverKeySha256,
+    ...(logKey ? { logKey } : {}),
     inviter: { user: profile.user, chainHead: fromHex(chain.at(-1) ?? toHex(new Uint8Array(32))) },
     suite: profile.suite,
     rooms,

@@ -1,4 +1,5 @@
 import type { AgentProfile } from "./agent-profile.ts";
+import { audit, keys, verify } from "./audit-methods.ts";
 import { devices, joinLink, link, revokeDevice } from "./device-methods.ts";
 import {
   lock,
@@ -10,7 +11,7 @@ import {
   unlock,
 } from "./lock-methods.ts";
 import { media, save, share, watch } from "./media-methods.ts";
-import { invite, join, keys, whoami } from "./people-methods.ts";
+import { invite, join, whoami } from "./people-methods.ts";
 import { confirmRecovery, recover, recovery } from "./recovery-methods.ts";
 import {
   listen,
@@ -52,6 +53,8 @@ export const methods: Readonly<Record<string, Method>> = {
   whoami,
   invite,
   keys,
+  verify,
+  audit,
   rooms,
   members,
   roomCreate,

@@ -36,6 +36,8 @@ export const join: Method = async (profile, params, { signal }) => {
 export async function arrived(profile: AgentProfile, signal: AbortSignal) {
   const client = await profile.client();
   await client.online();
+  // Who is shown a false directory at the first look lets nobody in, and is let in nowhere.
+  if (client.directory.refusal) throw client.directory.refusal;
   const rooms = () =>
     client.rooms.list().filter(({ phase, name }) => phase === "active" && name !== "");
   const enough = () => rooms().length > 0 && rooms().length >= client.rooms.expected;
@@ -54,7 +56,15 @@ export const whoami: Method = async (profile) => {
     () => "offline",
   );
   const recovery = await client.devices.recovery.state();
-  return { ...self(client), connection: state, recovery, cannotOpen: client.cannotOpen };
+  const directory = await client.directory.view();
+  const why = client.directory.refusal?.message;
+  return {
+    ...self(client),
+    connection: state,
+    recovery,
+    cannotOpen: client.cannotOpen,
+    directory: { ...directory, ...(why === undefined ? {} : { why }) },
+  };
 };
 
 export const invite: Method = async (profile, params) => {
@@ -70,10 +80,4 @@ export const invite: Method = async (profile, params) => {
     ...(expiresInMs !== undefined ? { expiresInMs } : {}),
   });
   return { invite: made.invite, link: made.link, expiresAt: made.expiresAt };
-};
-
-export const keys: Method = async (profile, params) => {
-  const client = await profile.client();
-  const { user, name, ...rest } = await client.people.keys(text(params, "user"));
-  return { user: name, userId: user, ...rest };
 };

@@ -186,6 +186,15 @@ function show(client: SottoClient, entry: NumberedEntry): unknown {
   const base = { ...rest, ...told, roomName };
   if ("sender" in entry)
     return { ...base, sender: client.people.name(entry.sender), senderId: entry.sender };
+  if (entry.type === "keys-changed") {
+    const { user, by } = entry;
+    return {
+      ...base,
+      user: client.people.name(user),
+      userId: user,
+      by: { ...by, user: client.people.name(by.user), userId: by.user },
+    };
+  }
   if (entry.type === "policy") return { ...base, by: client.people.name(entry.by) };
   if (entry.type === "membership") {
     return {

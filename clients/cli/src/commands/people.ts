@@ -13,14 +13,8 @@ export interface Self {
   readonly waiting?: string;
   readonly connection?: string;
   readonly recovery?: "none" | "unconfirmed" | "set";
+  readonly directory?: { readonly size: number; readonly state: string; readonly why?: string };
   readonly rooms?: readonly { room: string; name: string }[];
-}
-
-interface Keys {
-  readonly user: string;
-  readonly chain: readonly string[];
-  readonly devices: readonly { device: string; name: string; revoked: boolean }[];
-  readonly safetyNumber?: string;
 }
 
 /** A whole number of at least 1, for a flag. */
@@ -69,7 +63,7 @@ export function registerPeople(program: Command): void {
       context.output.result(
         self,
         () =>
-          `${context.output.bold(self.user)} on ${self.server} (${self.connection})\ndevice ${self.device}`,
+          `${context.output.bold(self.user)} on ${self.server} (${self.connection})\ndevice ${self.device}${directoryLine(self)}`,
       );
       const reminder = reminders[self.recovery ?? "set"];
       if (reminder && !context.output.json) context.output.note(reminder);
@@ -99,27 +93,13 @@ export function registerPeople(program: Command): void {
           `${qr}Open this link, or give it to sotto join:\n${context.output.accent(made.link)}\n${made.invite}`,
       );
     });
+}
 
-  program
-    .command("keys")
-    .description("a person's identity chain, devices and safety number")
-    .argument("<user>")
-    .action(async (user: string, _flags, command: Command) => {
-      const context = new CommandContext(command.optsWithGlobals());
-      const keys = await context.call<Keys>("keys", { user });
-      context.output.result(keys, () => {
-        const devices = keys.devices.map(
-          ({ device, name, revoked }) => `  ${device}  ${name}${revoked ? "  revoked" : ""}`,
-        );
-        const number = keys.safetyNumber?.replace(/(\d{5})(?=\d)/g, "$1 ");
-        return [
-          `${context.output.bold(keys.user)}: ${keys.chain.length} signed record(s), last ${keys.chain.at(-1)?.slice(0, 16)}…`,
-          "devices:",
-          ...devices,
-          ...(number ? [`safety number, the same on both sides:\n  ${number}`] : []),
-        ].join("\n");
-      });
-    });
+/** Nothing while all is well. */
+function directoryLine({ directory }: Self): string {
+  if (!directory || directory.state === "good") return "";
+  if (directory.why) return `\n${directory.why}`;
+  return "\nthe server runs on an older copy and is being handed back what it lacks; nothing is wrong with your keys";
 }
 
 /** What a person is told about the phrase that they do not have. */

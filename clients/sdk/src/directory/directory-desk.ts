@@ -1,8 +1,11 @@
 import { toHex } from "@sotto/protocol";
 import type { SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
+import { type AuditReport, auditDirectory } from "./audit.ts";
 import type { DirectoryFault } from "./directory-fault.ts";
 import type { DirectoryStanding } from "./directory-trust.ts";
+
+const onlineTimeoutMs = 30_000;
 
 /** This device's copy of the key directory, and whether the server is believed. */
 export interface DirectoryView {
@@ -25,6 +28,23 @@ export class DirectoryDesk {
     const { directory, trust } = this.#context.directory;
     const { size, root } = await directory.head();
     return { size, root: toHex(root), state: trust.standing };
+  }
+
+  /**
+   * Reads the whole directory again, from the first record, as the server gives it now, and checks all of it.
+   * `onProgress` hears how many of how many records are done. Rejects only where the server cannot be asked.
+   */
+  async audit(onProgress?: (done: number, total: number) => void): Promise<AuditReport> {
+    const { directory: replica, profile, signKey, mlsKey } = this.#context;
+    const server = await this.#context.online(onlineTimeoutMs);
+    const keys = { sign: signKey.publicKey, mls: mlsKey.publicKey };
+    return await auditDirectory({
+      server,
+      replica,
+      profile,
+      keys,
+      ...(onProgress ? { onProgress } : {}),
+    });
   }
 
   /** What shows that the directory is false, where something does. */
