@@ -1,6 +1,20 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { MediaSource } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { LastingStore } from "./company.ts";
 import { entries, texts, until, World } from "./world.ts";
+
+function sourceOf(bytes: Uint8Array, name: string): MediaSource {
+  return {
+    name,
+    bytes: bytes.length,
+    mime: "video/mp4",
+    fingerprint: createHash("sha256").update(bytes).digest("hex"),
+    async *read(start) {
+      yield bytes.subarray(start);
+    },
+  };
+}
 
 test("a room says to everybody what newcomers may have, and an admin changes it", async () => {
   await using world = await World.start();
@@ -54,11 +68,125 @@ test("what a device read is in its archive, and is there again where only the ke
   const again = await world.open("bob", store);
   await again.client.ready();
   expect(await texts(again)).toEqual(["hello", "hi", "between us"]);
-  const all = await entries(again);
-  expect(all.filter(({ type }) => type === "history-unavailable")).toEqual([]);
   // What is said from here on stands after it, once.
   await until("bob is back", () => again.client.rooms.find("general").phase === "active");
   await alice.client.send("general", "welcome back");
   await until("bob hears", async () => (await texts(again)).includes("welcome back"));
   expect(await texts(again)).toEqual(["hello", "hi", "between us", "welcome back"]);
+  // What no archive keeps, because nobody sees it, is asked for again.
+  const unreadable = async () =>
+    (await entries(again)).filter(({ type }) => type === "history-unavailable").length;
+  await until("nothing is left unreadable", async () => (await unreadable()) === 0);
+});
+
+test("who comes later reads everything from before, in its place, and nobody else sees anything of it", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  await alice.client.send("general", "one");
+  await bob.client.send("general", "two");
+  const film = randomBytes(1_500_000);
+  const { object } = await alice.client.media.share("general", sourceOf(film, "film.mp4"));
+  const gone = await bob.client.media.share("general", sourceOf(randomBytes(1000), "gone.mp4"));
+  await bob.client.media.delete(gone.object);
+  await until("alice has all", async () =>
+    (await entries(alice)).some(({ type }) => type === "media-deleted"),
+  );
+  const [aliceBefore, bobBefore] = [(await entries(alice)).length, (await entries(bob)).length];
+
+  const carol = await world.person("carol");
+  await until("carol has it", async () => (await texts(carol)).length === 2);
+  await alice.client.send("general", "welcome");
+  await until("carol hears", async () => (await texts(carol)).includes("welcome"));
+  expect(await texts(carol)).toEqual(["one", "two", "welcome"]);
+  const told = (await entries(carol)).filter(
+    ({ type, toldBy }) => toldBy !== undefined && type !== "title",
+  );
+  expect(told.map(({ type }) => type)).toEqual([
+    ...["message", "message", "media", "media", "media-deleted"],
+  ]);
+  expect(told[0]).toMatchObject({ sender: alice.client.profile.user, text: "one" });
+  expect((await entries(carol)).find(({ type }) => type === "membership")?.toldBy).toBeUndefined();
+  const sequences = (await entries(carol)).map(({ sequence }) => sequence);
+  expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
+  expect((await carol.client.media.list()).map((view) => view.object)).toEqual([object]);
+  const opened = await carol.client.media.open(object);
+  const parts: Uint8Array[] = [];
+  for await (const part of opened.read(0, opened.bytes)) parts.push(part);
+  expect(Buffer.concat(parts).equals(film)).toBe(true);
+  // The others have carol's coming, the title again, and the welcome: nothing of what she was told.
+  for (const [person, before] of [
+    [alice, aliceBefore],
+    [bob, bobBefore],
+  ] as const) {
+    await until(`${person.name} heard`, async () => (await texts(person)).includes("welcome"));
+    const after = (await entries(person)).slice(before).map(({ type }) => type);
+    expect(after.filter((type) => type !== "title")).toEqual(["membership", "message"]);
+    expect((await person.client.media.list()).map(({ name }) => name)).toEqual(["film.mp4"]);
+  }
+});
+
+test("newcomers are told by whoever is there, each time only what came since", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  await alice.client.send("general", "one");
+  const carol = await world.person("carol");
+  await until("carol has it", async () => (await texts(carol)).length === 1);
+  await bob.client.send("general", "two");
+  await until("carol hears", async () => (await texts(carol)).length === 2);
+  const invite = await alice.client.invite({ expiresInMs: 60_000 });
+  // Carol has all of it only by what she was told, and is alone when dave comes.
+  await alice[Symbol.asyncDispose]();
+  await bob[Symbol.asyncDispose]();
+  const dave = await world.arrive("dave", invite.invite);
+  await dave.client.rooms.waitFor("general", 10_000);
+  await until("dave has it", async () => (await texts(dave)).length === 2);
+  expect(await texts(dave)).toEqual(["one", "two"]);
+  const told = (await entries(dave)).filter(({ type }) => type === "message");
+  expect(told.map(({ toldBy }) => toldBy)).toEqual([
+    carol.client.profile.user,
+    carol.client.profile.user,
+  ]);
+});
+
+test("where the one who let somebody in goes away, another one tells", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  await alice.client.rooms.create("plans");
+  await alice.client.rooms.add("plans", "bob");
+  await alice.client.send("plans", "the plan");
+  await until("bob has it", async () => (await texts(bob, "plans")).length === 1);
+  const carol = await world.person("carol");
+  // Alice stops between the commit and what follows it: nothing that she would say gets out.
+  const room = alice.client.rooms.find("plans").room;
+  const adding = alice.client.rooms.add("plans", "carol");
+  await until("carol is in", () => bob.client.rooms.members(room).length === 3);
+  await alice[Symbol.asyncDispose]();
+  await adding.catch(() => {});
+  await carol.client.rooms.waitFor(room, 10_000);
+  await until("carol has it", async () => (await texts(carol)).includes("the plan"), 30_000);
+  // What it is called was told with it: alice had no time to say so.
+  await until("carol knows the room", () => carol.client.rooms.nameOf(room) === "plans");
+  expect(await texts(carol, "plans")).toEqual(["the plan"]);
+});
+
+test("with since-join or none a newcomer reads from its coming on", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  for (const history of ["since-join", "none"] as const) {
+    await alice.client.rooms.create(history, history);
+    await alice.client.send(history, "before");
+    await alice.client.rooms.add(history, "bob");
+    await bob.client.rooms.waitFor(history, 5000);
+    await alice.client.send(history, "after");
+    await until("bob hears", async () => (await texts(bob, history)).includes("after"));
+  }
+  // A change is for what is said from then on.
+  await alice.client.rooms.setHistory("none", "all");
+  await alice.client.send("none", "for all");
+  const carol = await world.person("carol");
+  await alice.client.rooms.add("none", "carol");
+  await until("carol has it", async () => (await texts(carol, "none")).length > 0);
+  expect(await texts(carol, "none")).toEqual(["for all"]);
+  expect(await texts(bob, "none")).toEqual(["after", "for all"]);
+  expect(await texts(bob, "since-join")).toEqual(["after"]);
 });

@@ -45,7 +45,8 @@ test("a room of one's own is made, shared and left", async () => {
   await bob.client.rooms.waitFor("plans", 5000);
   await alice.client.send("plans", "with bob");
   await until("bob heard", async () => (await texts(bob)).includes("with bob"));
-  expect(await texts(bob)).toEqual(["with bob"]);
+  await until("bob was told", async () => (await texts(bob)).length === 2);
+  expect(await texts(bob)).toEqual(["before bob", "with bob"]);
   expect(
     alice.client.rooms
       .members(room.room)
@@ -59,7 +60,8 @@ test("a room of one's own is made, shared and left", async () => {
   await alice.client.rooms.remove("plans", "bob");
   await alice.client.send("plans", "without bob");
   await until("bob is out", () => bob.client.rooms.find(room.room).phase === "left");
-  expect(await texts(bob)).toEqual(["with bob"]);
+  await until("bob was told", async () => (await texts(bob)).length === 2);
+  expect(await texts(bob)).toEqual(["before bob", "with bob"]);
   await expect(bob.client.send(room.room, "still here?")).rejects.toMatchObject({
     code: "NOT_IN_ROOM",
   });

@@ -382,7 +382,12 @@ export class SottoClient implements AsyncDisposable {
   #isReady(): boolean {
     return (
       this.#session.connection !== undefined &&
-      this.#rooms.all().every(({ replica }) => replica.state.phase === "left" || replica.caughtUp)
+      this.#rooms
+        .all()
+        .every(
+          ({ replica, telling }) =>
+            replica.state.phase === "left" || (replica.caughtUp && !telling.expecting),
+        )
     );
   }
 

@@ -130,6 +130,7 @@ export class RoomDesk {
         `${person} has published no keys to be added with yet; try again when they were online once`,
       );
     }
+    room.telling.arrived();
     await room.tellTitle();
     return sequence;
   }

@@ -3,8 +3,9 @@ import { type DeviceId, ErrorCode, type RoomId } from "@sotto/protocol";
 import type { ArchivedEntry } from "@sotto/protocol/devices";
 import { mayPass, serverError } from "../errors.ts";
 import type { History } from "../history/history.ts";
+import { takeInOrder } from "../history/take-in-order.ts";
 import { roomOf, sequenceOf, takeArchived } from "../history/take-memories.ts";
-import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import type { ProfileStore } from "../ports/profile-store.ts";
 import { Serial } from "../serial.ts";
 import { type ArchiveIdentity, goodDevices } from "./archive-identity.ts";
 import { grantKeys, lacking, needsNewKey } from "./archive-keys.ts";
@@ -185,6 +186,7 @@ export class Archive implements AsyncDisposable {
 
   /** Takes entries room by room, in the order of each. */
   async #take(entries: readonly ArchivedEntry[]): Promise<void> {
+    const { history, store, hold } = this.#parts;
     const roomAt = (index: number) => {
       const entry = entries[index];
       return entry && roomOf(entry);
@@ -196,29 +198,12 @@ export class Archive implements AsyncDisposable {
       const run = entries.slice(from, to);
       from = to;
       if (room) this.taken.add(room);
-      if (room) await this.#parts.hold(room, () => this.#takeRun(run));
+      const items = run.map((entry) => ({
+        sequence: sequenceOf(entry),
+        take: () => takeArchived(history, store, entry),
+      }));
+      if (room) await hold(room, () => takeInOrder(history, store, items));
     }
-  }
-
-  async #takeRun(run: readonly ArchivedEntry[]): Promise<void> {
-    const { history, store } = this.#parts;
-    const sorted = run
-      .map((entry) => ({ entry, sequence: sequenceOf(entry) }))
-      .sort((a, b) => a.sequence - b.sequence);
-    let changes: StoreChange[] = [];
-    let last: number | undefined;
-    const settle = async () => {
-      await store.commit(changes);
-      history.announce(changes);
-      changes = [];
-    };
-    for (const { entry, sequence } of sorted) {
-      // The same one twice must be seen to be there.
-      if (sequence === last) await settle();
-      last = sequence;
-      changes.push(...(await takeArchived(history, store, entry)));
-    }
-    await settle();
   }
 }
 

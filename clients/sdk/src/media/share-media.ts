@@ -178,18 +178,21 @@ async function describe(
     plainBytes: BigInt(source.bytes),
     sealedBytes: BigInt(sealer.sealedBytes),
     root: await sealer.root(),
-    ...(inline ? { hashes } : { hashObject: await shareHashes(context, room, hashes, options) }),
+    ...(inline
+      ? { hashes }
+      : { hashObject: await shareObject(context, room, hashes, "hashes", options) }),
     name: source.name,
     mime: source.mime,
   });
 }
 
-/** Seals a hash list as an object of its own. */
-async function shareHashes(
+/** Seals bytes as an object of the room that is not announced by itself. Uploaded anew after a stop. */
+export async function shareObject(
   context: RoomContext,
   room: Room,
-  hashes: Uint8Array,
-  { signal }: ShareOptions,
+  bytes: Uint8Array,
+  name: string,
+  { signal }: ShareOptions = {},
 ): Promise<MediaManifest> {
   const upload = {
     object: parseObjectId(randomBytes(16)),
@@ -197,12 +200,12 @@ async function shareHashes(
     salt: randomBytes(saltBytes),
   };
   const source: MediaSource = {
-    name: "hashes",
+    name,
     mime: "application/octet-stream",
-    bytes: hashes.length,
+    bytes: bytes.length,
     fingerprint: upload.object,
     async *read(start) {
-      yield hashes.subarray(start);
+      yield bytes.subarray(start);
     },
   };
   const options = signal ? { signal } : {};

@@ -33,6 +33,8 @@ export type StoreTable =
   | "archive-queue"
   /** Keys of the archive, by their ids. */
   | "archive-keys"
+  /** What was told to newcomers last, by room. */
+  | "history-shares"
   /** Messages that are not known to be in the room yet, by local order. */
   | "outbox"
   /** Secrets of published KeyPackages by reference. */

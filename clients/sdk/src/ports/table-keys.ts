@@ -22,6 +22,7 @@ export const keyForms: Readonly<Record<StoreTable, KeyForm>> = {
   remembered: "orders",
   "archive-queue": "orders",
   "archive-keys": "names",
+  "history-shares": "names",
   outbox: "names",
   "key-packages": "names",
   media: "names",

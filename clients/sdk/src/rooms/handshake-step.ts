@@ -1,4 +1,4 @@
-import { foldRoster, passOver } from "@sotto/identity";
+import { foldRoster, leaves, passOver } from "@sotto/identity";
 import { type Group, MlsError } from "@sotto/mls";
 import {
   type DeviceId,
@@ -15,6 +15,7 @@ import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
 import type { HistoryEntry } from "../history/history-entry.ts";
+import { afterHandshake } from "../history/telling.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { applyCommit } from "./apply-commit.ts";
 import { judgeAt } from "./judge.ts";
@@ -74,6 +75,13 @@ export async function stepHandshake(
   foldIn(step, group);
   const entry = historyEntry(step) ?? policyEntry(step, before, group);
   const policy = group ? parsePolicy(group.policy).history : before;
+  state.telling = afterHandshake(state.telling, {
+    sequence: step.sequence,
+    added: step.envelope.kind === EnvelopeKind.ADD ? leaves(step.envelope.added) : [],
+    roster: state.roster,
+    own: context.profile,
+    policyChanged: policy !== before,
+  });
   const archive = policy !== undefined && policy !== "none";
   const changes = entry ? context.history.changesFor(entry, { archive }) : [];
   changes.push(...chainChanges(step));

@@ -10,6 +10,7 @@ import {
 } from "@sotto/protocol";
 import { ContentSchema } from "@sotto/protocol/content";
 import { entryOf, keepingOf, mediaChanges, type SaidMessage } from "../history/said-message.ts";
+import { afterShare, shareChange } from "../history/telling.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { answerAgain, type CameAgain, openAgain } from "./again.ts";
 import { type Author, fillGap, followSender } from "./follow-sender.ts";
@@ -188,6 +189,14 @@ async function take(step: MessageStep, author: Author, said: Said): Promise<Take
   return { changes: [...changes, ...late.changes], replies: late.replies };
 }
 
+/** Somebody told newcomers what was said before: kept for whoever lacks it, and to go on from. */
+function shareChanges(state: RoomState, { room, sequence, sender, content }: SaidMessage) {
+  const { body } = content;
+  if (body.case !== "historyShare") return [];
+  state.telling = afterShare(state.telling, sequence, body.value);
+  return [shareChange(room, { sender, sequence, share: body.value })];
+}
+
 /** The changes by which a message becomes history, and is known when it comes again. */
 async function remember(
   { context, state, group, aside, sequence, late }: MessageStep,
@@ -201,8 +210,11 @@ async function remember(
   if (entry && !late) aside.endRun();
   const { history } = context;
   const passed = history.passed(room, device, id);
-  if (!entry) return [passed, ...mediaChanges(said)];
-  const keeping = keepingOf(said, group ? parsePolicy(group.policy).history : "none");
+  if (!entry) return [passed, ...shareChanges(state, said)];
+  // What came late was said before the policy of now, where that has changed since.
+  const changed = late && sequence < state.telling.policyFrom;
+  const policy = group && !changed ? parsePolicy(group.policy).history : "none";
+  const keeping = keepingOf(said, policy);
   const shown = late ? await history.placed(entry, keeping) : history.changesFor(entry, keeping);
   return [passed, ...shown, ...mediaChanges(said)];
 }

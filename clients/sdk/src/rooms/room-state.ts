@@ -2,6 +2,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Roster, rosterFromMessage, rosterToMessage } from "@sotto/identity";
 import { fromHex, parseRoomId, type RoomId, RosterSchema, toHex } from "@sotto/protocol";
 import { textOf, utf8 } from "../bytes.ts";
+import { nothingTold, type Telling } from "../history/telling.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 
 /**
@@ -56,6 +57,8 @@ export interface RoomState {
   since: Readonly<Record<string, number>>;
   /** Handshake records that won and that everybody skips; named by the next commit. */
   skipped: readonly number[];
+  /** Who lacks what was said before, and who was told. */
+  telling: Telling;
 }
 
 /** A room that this device has just heard of: nothing processed before `entered`. */
@@ -81,6 +84,7 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     rejoins: [],
     since: {},
     skipped: [],
+    telling: nothingTold,
   };
 }
 
@@ -124,6 +128,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     rejoins: json.rejoins ?? [],
     since: json.since ?? sinceOf(roster, {}),
     skipped: json.skipped,
+    telling: json.telling ?? nothingTold,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Content } from "@sotto/protocol/content";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss } from "../errors.ts";
+import { HistoryTelling } from "../history/history-telling.ts";
 import { AskAgain } from "./ask-again.ts";
 import { Committer } from "./committer.ts";
 import { rejoin } from "./rejoin.ts";
@@ -16,6 +17,8 @@ export class Room {
   readonly committer: Committer;
   readonly upkeep: Upkeep;
   readonly asking: AskAgain;
+  /** What was said before somebody came. */
+  readonly telling: HistoryTelling;
   #rejoining = false;
   #toldToWait = false;
   #skipped = 0;
@@ -26,6 +29,7 @@ export class Room {
     this.committer = new Committer(replica);
     this.upkeep = new Upkeep(this);
     this.asking = new AskAgain(replica, () => this.sender.wake());
+    this.telling = new HistoryTelling(this);
     replica.onReplies = () => this.sender.wake();
     this.sender.onRevokedLeaf = () => this.upkeep.wake();
     replica.onAdvanced = () => this.#advanced();
@@ -36,6 +40,7 @@ export class Room {
     await this.replica.subscribe(connection);
     this.sender.wake();
     this.upkeep.wake();
+    this.telling.wake();
   }
 
   /** Sends the room's title again, for those who came after it was sent. */
@@ -57,6 +62,7 @@ export class Room {
     if (state.skipped.length > this.#skipped) this.upkeep.wake();
     this.#skipped = state.skipped.length;
     this.asking.wake();
+    this.telling.wake();
   }
 
   async #comeBack(): Promise<void> {

@@ -214,7 +214,10 @@ export class Rooms {
 
   close(): void {
     this.#upkeepTimer.cancel();
-    for (const room of this.#rooms.values()) room.replica.close();
+    for (const room of this.#rooms.values()) {
+      room.replica.close();
+      room.telling.close();
+    }
   }
 
   async #begin(id: RoomId, direct: readonly UserId[], history: HistoryWord): Promise<Room> {

@@ -103,6 +103,7 @@ export class Upkeep {
     if (after === before) return this.#laterAgain();
     // Not waited for: where a device was revoked meanwhile, it is this upkeep that sending waits for.
     void this.#room.tellTitle().catch(() => {});
+    this.#room.telling.arrived();
     // There may be more of them than fit one commit.
     this.#again = true;
   }
