@@ -64,7 +64,7 @@ test("a disabled account is out at once, removed by whoever is online, and comes
 
 test("the operator sees how the key directory stands, also after a restore", async () => {
   await using world = await World.start();
-  await world.people("alice", "bob");
+  const [, bob] = await world.people("alice", "bob");
   const { directory } = (await admin(world, "status")) as { directory: Record<string, unknown> };
   expect(directory).toEqual({
     size: 2,
@@ -82,6 +82,14 @@ test("the operator sees how the key directory stands, also after a restore", asy
   expect(await run(["--data", world.data, "status"], { ...around, out })).toBe(0);
   expect(said).toContain("2 records");
   expect(said).toContain("restored from a backup");
+  // Whoever comes online shows that nothing is missing.
+  await bob[Symbol.asyncDispose]();
+  const again = await world.open("bob", bob.store);
+  await until("the server knows that it holds all", async () => {
+    const { directory: now } = (await admin(world, "status")) as { directory: { behind: boolean } };
+    return !now.behind;
+  });
+  await again.client.invite();
 });
 
 test("the operator invites, lists and revokes, and knows an owner when there is one", async () => {
