@@ -35,8 +35,10 @@ export interface DirectoryFault {
   readonly what: string;
   /** By this device's clock, ms. */
   readonly at: number;
-  /** What this device knows. */
+  /** The newest head that the server signed and that this device has all records of. */
   readonly ours?: HeadWords;
+  /** The root that follows from this device's own records at the size of `shown`. */
+  readonly expected?: string;
   /** What it was shown. */
   readonly shown?: HeadWords;
   /** Who was shown it, where it came in a message. */

@@ -130,6 +130,7 @@ test("of two directories of one size both heads are kept", async () => {
   expect(replica.trust.fault).toMatchObject({
     kind: "fork",
     ours: { size: 4, root: toHex(ours.root), signature: toHex(ours.signature) },
+    expected: toHex(ours.root),
     shown: { size: 4, root: toHex(shown.root), signature: toHex(shown.signature) },
   });
 });

@@ -203,16 +203,12 @@ export class DirectoryTrust {
   async #compare(head: Checkpoint, directory: Directory, by?: HeadBearer): Promise<void> {
     const root = await directory.root(head.size);
     if (equalBytes(root, head.root)) return;
-    const signature = "";
     throw await this.fail({
       kind: "fork",
       what: by
         ? `another member was shown another one: of ${head.size} records there are two`
         : `of ${head.size} records it has signed another directory than it has shown`,
-      ours:
-        this.#head?.size === head.size
-          ? wordsOf(this.#head)
-          : { size: head.size, root: toHex(root), signature },
+      expected: toHex(root),
       shown: wordsOf(head),
       ...(by ? { by } : {}),
     });

@@ -2,6 +2,8 @@ import { type Checkpoint, checkpointNote } from "@sotto/identity";
 import { limits, toSafeNumber } from "@sotto/protocol";
 import type { DirectoryServer } from "./directory-server.ts";
 
+/** How often the server may ask for what it was given already: what it held led nowhere, or another replica answers. */
+const setbacksMax = 3;
 /** What fits a frame beside the note and the fields around it. */
 const overheadBytes = 2048;
 const bytesBeforeLogin = limits.frameBytesBeforeLoginMax - overheadBytes;
@@ -29,13 +31,15 @@ export async function handBack(
 ): Promise<void> {
   const { head, origin, logKey } = options;
   const note = await checkpointNote(head, origin, logKey);
-  for (let from = options.from; ; ) {
+  for (let from = options.from, setbacks = 0; ; ) {
     const records = from < head.size ? await batch(from, options) : [];
     const value = { note, from: BigInt(from), records: [...records] };
     const answer = await connection.request({ case: "handBackRecords", value }, "handedBack");
     const next = toSafeNumber(answer.next);
+    if (next <= from) setbacks++;
     // It has them all, or something else is in the way than that it lacks these.
-    if (next >= head.size || next <= from) return;
+    if (next >= head.size || setbacks > setbacksMax || (next === from && records.length === 0))
+      return;
     from = next;
   }
 }

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Checkpoint, signCheckpoint } from "@sotto/identity";
-import { parseDeviceId, parseRoomId, parseUserId } from "@sotto/protocol";
+import { parseDeviceId, parseRoomId, parseUserId, toHex } from "@sotto/protocol";
 import { DirectoryHeadSchema } from "@sotto/protocol/content";
 import { expect, test } from "vitest";
 import { newSigner, randomBytes, TestPerson } from "../../../../libs/identity/test/person.ts";
@@ -71,7 +71,15 @@ test("another root under the server's signature is a fork, whoever brings it", a
     const shown = await server.head(others.slice(0, size));
     await hear(shown);
     expect(replica.trust.standing).toBe("fork");
-    expect(replica.trust.fault).toMatchObject({ kind: "fork", by, shown: { size } });
+    // Both heads bear the server's signature, also where they are of two sizes.
+    const { signature } = await server.head();
+    expect(replica.trust.fault).toMatchObject({
+      kind: "fork",
+      by,
+      ours: { size: 4, signature: toHex(signature) },
+      expected: toHex(await replica.directory.root(size)),
+      shown: { size, signature: toHex(shown.signature) },
+    });
     expect(replica.refusal()).toMatchObject({ code: "DIRECTORY_FORK" });
   }
 });

@@ -60,6 +60,9 @@ export class MediaLibrary {
    * file after an interruption, it goes on where the server's durable pieces end.
    */
   async share(target: string, source: MediaSource, options: ShareOptions = {}): Promise<Shared> {
+    const refusal = this.#context.directory.refusal();
+    // Before the upload: what cannot be announced need not travel.
+    if (refusal) throw refusal;
     return await shareMedia(this.#context, await this.#desk.target(target), source, options);
   }
 
