@@ -93,8 +93,8 @@ export class World implements AsyncDisposable {
     return this.#company.person(name, options);
   }
 
-  arrive(name: string, invite: string): Promise<Joined> {
-    return this.#company.arrive(name, invite);
+  arrive(name: string, invite: string, options: Partial<ClientOptions> = {}): Promise<Joined> {
+    return this.#company.arrive(name, invite, options);
   }
 
   open(name: string, store: ProfileStore, options: Partial<ClientOptions> = {}): Promise<Joined> {

@@ -215,7 +215,7 @@ export class SottoClient implements AsyncDisposable {
       }),
       checks,
       trouble,
-      keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target }),
+      keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target, now }),
       parts: new Parts(clock, checks),
       disabled: new DisabledPeople(profile.serverKeySha256),
       sealCrypto: options.sealCrypto ?? webSealCrypto,
@@ -344,7 +344,7 @@ export class SottoClient implements AsyncDisposable {
     this.#connection = connection;
     this.#ready = false;
     this.#presence.forget();
-    const { directory, heads, keyPackages, store, disabled } = this.#context;
+    const { directory, heads, keyPackages, disabled } = this.#context;
     await directory.logIn(connection, toSafeNumber(login.directorySize), this.#context.random);
     if (directory.trust.fault && !directory.directory.device(this.profile.device)) {
       // Whoever was shown a false directory at the first look has no place in it.
@@ -353,12 +353,7 @@ export class SottoClient implements AsyncDisposable {
     }
     heads.wake();
     await disabled.refresh(connection);
-    if (!(await store.get("meta", "published"))) {
-      await keyPackages.publishFirst(connection);
-      await store.commit([{ table: "meta", key: "published", value: new Uint8Array([1]) }]);
-    } else {
-      keyPackages.replenish(connection, login.keyPackagesLeft);
-    }
+    await keyPackages.keep(connection, login.keyPackagesLeft);
     // What was said before comes first, so that it stands first.
     const fresh = !this.archive.known;
     if (fresh) await this.archive.catchUp().catch(() => {});

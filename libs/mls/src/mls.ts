@@ -90,6 +90,12 @@ export class Mls {
     return openSecret(secret, new Uint8Array()).lastResort;
   }
 
+  /** When the package of this secret ends, wall time in ms. Throws `MlsError` BROKEN_STATE. */
+  endOf(secret: Uint8Array): number {
+    const { lifetime } = openSecret(secret, new Uint8Array()).keyPackage.leafNode;
+    return Number(lifetime.notAfter) * 1000;
+  }
+
   /** Joins by a Welcome and the tree beside it; every leaf of the tree is judged. Rejects with `MlsError`. */
   async joinFromWelcome(input: {
     readonly welcome: Uint8Array;

@@ -135,3 +135,18 @@ test("a recovery key publishes none, and none is claimed for it", async () => {
     server.ask(alice, { case: "claimKeyPackages", value }, "keyPackageList"),
   ).rejects.toMatchObject(refusedWith(ErrorCode.UNKNOWN_DEVICE));
 });
+
+test("a new last resort begins anew: nobody gets a package from before", async () => {
+  const { world, server, alice } = await ownedWorld();
+  const bob = await world.join(server, alice, "bob");
+  await server.ask(bob, publish(packages(5), randomBytes(50)), "keyPackageCount");
+  const [fresh] = packages(1);
+  const lastResort = randomBytes(50);
+  const count = await server.ask(bob, publish(fresh ? [fresh] : [], lastResort), "keyPackageCount");
+  expect(count.oneTime).toBe(1);
+  const handedOut = [await claim(server, alice, bob), await claim(server, alice, bob)];
+  expect(handedOut.flatMap((list) => list.packages.map(({ keyPackage }) => keyPackage))).toEqual([
+    fresh,
+    lastResort,
+  ]);
+});

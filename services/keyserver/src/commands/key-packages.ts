@@ -33,7 +33,11 @@ export async function publishKeyPackages(
   }
   if (oneTime.some(({ length }) => length === 0))
     throw new SottoError(ErrorCode.BAD_REQUEST, "a KeyPackage is not empty");
-  if (lastResort.length > 0) await server.lastResorts.put(caller.device, lastResort);
+  if (lastResort.length > 0) {
+    // A new last resort begins anew: what was there before may have outlived its time.
+    await server.lastResorts.drop(caller.device);
+    await server.lastResorts.put(caller.device, lastResort);
+  }
   const room = limits.keyPackagesMax - (await server.store.countKeyPackages(caller.device));
   const count = await server.store.addKeyPackages(
     caller.device,
