@@ -188,7 +188,7 @@ export class RoomDesk {
       if (room) return room;
     }
     const matches = this.#rooms.all().filter((room) => this.#view(room).name === nameOrId);
-    const present = matches.filter((room) => room.replica.state.phase !== "left");
+    const present = matches.filter((room) => this.#rooms.phaseOf(room) !== "left");
     const [room, another] = present.length > 0 ? present : matches;
     if (room && !another) return room;
     if (room)
@@ -207,7 +207,7 @@ export class RoomDesk {
       room: state.room,
       name: direct && peer ? `@${this.#people.name(peer)}` : state.title,
       direct,
-      phase: state.phase,
+      phase: this.#rooms.phaseOf(room),
       members: new Set(group?.members().map((member) => member.user)).size,
       history: group && parsePolicy(group.policy).history,
     };

@@ -1,0 +1,82 @@
+import type { Group } from "@sotto/mls";
+import type { RoomId } from "@sotto/protocol";
+import { Serial } from "../serial.ts";
+import { Room } from "./room.ts";
+import type { RoomContext } from "./room-context.ts";
+import { RoomReplica } from "./room-replica.ts";
+import type { RoomState } from "./room-state.ts";
+
+/**
+ * The rooms that this device knows, each once: two replicas of one room would take its records and its group
+ * state apart. Whatever adds or drops one waits for its turn.
+ */
+export class KnownRooms {
+  readonly #context: RoomContext;
+  readonly #rooms = new Map<RoomId, Room>();
+  readonly #serial = new Serial();
+  /** Called whenever the set of rooms or one of them advanced. */
+  onChanged: () => void = () => {};
+
+  constructor(context: RoomContext) {
+    this.#context = context;
+  }
+
+  all(): Room[] {
+    return [...this.#rooms.values()];
+  }
+
+  get(id: RoomId): Room | undefined {
+    return this.#rooms.get(id);
+  }
+
+  /** True where this device is in the room, or on its way in. */
+  isIn(id: RoomId): boolean {
+    const known = this.#rooms.get(id);
+    return known !== undefined && known.replica.state.phase !== "left";
+  }
+
+  /** Takes in a room as it was stored. */
+  async load(state: RoomState, group: Group | undefined): Promise<void> {
+    this.#add(await RoomReplica.open(this.#context, state, group));
+  }
+
+  /**
+   * Begins a room anew with the state that `make` answers in view of what is known then; `undefined` leaves it
+   * as it is. Resolves with the room, and whether it is the new one.
+   */
+  async begin(
+    id: RoomId,
+    make: (known: Room | undefined) => Promise<RoomState | undefined>,
+  ): Promise<{ readonly room: Room | undefined; readonly begun: boolean }> {
+    return await this.#serial.run(async () => {
+      const known = this.#rooms.get(id);
+      const state = await make(known);
+      if (!state) return { room: known, begun: false };
+      known?.replica.close();
+      const replica = await RoomReplica.open(this.#context, state);
+      await replica.persist([], false);
+      return { room: this.#add(replica), begun: true };
+    });
+  }
+
+  /** Drops a room that never came to be. */
+  async forget(id: RoomId): Promise<void> {
+    await this.#serial.run(async () => {
+      this.#rooms.get(id)?.replica.close();
+      this.#rooms.delete(id);
+      await this.#context.store.commit([{ table: "rooms", key: id, value: undefined }]);
+    });
+  }
+
+  #add(replica: RoomReplica): Room {
+    const room = new Room(replica);
+    const advanced = replica.onAdvanced;
+    replica.onAdvanced = () => {
+      advanced();
+      this.onChanged();
+    };
+    this.#rooms.set(replica.room, room);
+    this.onChanged();
+    return room;
+  }
+}
