@@ -1,13 +1,13 @@
-import { create } from "@bufbuild/protobuf";
 import { decodeEnvelope } from "@sotto/identity";
-import { AppendedSchema, RecordKind } from "@sotto/protocol";
+import { RecordKind } from "@sotto/protocol";
 import type { Checks } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { type Joined, until } from "../scenarios/world.ts";
 import { HostileWorld } from "./harness/hostile-world.ts";
 import { keptEpoch, keptGroup } from "./harness/kept-group.ts";
+import { storeCommit } from "./harness/lax-keyserver.ts";
 import { notices } from "./harness/notices.ts";
-import { type ResponseBody, Wire } from "./harness/wire.ts";
+import { Wire } from "./harness/wire.ts";
 
 const devices = 8;
 const commits = 200;
@@ -69,8 +69,7 @@ async function bothWin(checks: Partial<Checks>) {
     request: (body) => {
       if (body.case !== "commit" || commits === 2) return undefined;
       if (++commits === 2) both.resolve();
-      const { envelope } = body.value;
-      return { answer: both.promise.then(() => hostile.write(room, "h", envelope)).then(appended) };
+      return { answer: both.promise.then(() => storeCommit(hostile, body)) };
     },
   };
   const { epoch } = await keptGroup(alice.store, room);
@@ -86,14 +85,6 @@ async function bothWin(checks: Partial<Checks>) {
     return kept.cursor >= Number(last);
   });
   return { told, epochs: [...(await epochs(people, room))], next: `${epoch + 1} ` };
-}
-
-function appended(sequence: number): ResponseBody {
-  const position = { sequence: BigInt(sequence), incarnation: new Uint8Array(16) };
-  return {
-    case: "appended",
-    value: create(AppendedSchema, { position }),
-  };
 }
 
 test("a server that lets two commits win is told, and everybody follows the first alone", async () => {

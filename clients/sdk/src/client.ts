@@ -198,6 +198,7 @@ export class SottoClient implements AsyncDisposable {
     );
     const trouble = await Trouble.open(store, clock, random);
     trouble.online = () => session.ready(requestTimeoutMs, stop.signal);
+    const notice = (room: string, text: string) => live.emit({ type: "notice", room, text });
     const context: RoomContext = {
       profile,
       leaf,
@@ -208,11 +209,7 @@ export class SottoClient implements AsyncDisposable {
       history: await History.open(store),
       outbox: await Outbox.open(store),
       directory,
-      heads: new HeadGossip({
-        replica: directory,
-        online: () => session.ready(requestTimeoutMs, stop.signal),
-        notice: (room, text) => live.emit({ type: "notice", room, text }),
-      }),
+      heads: new HeadGossip({ replica: directory, online: trouble.online, notice, clock }),
       checks,
       trouble,
       keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target, now }),

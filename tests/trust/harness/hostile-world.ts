@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { DirectoryStore } from "@sotto/directory";
-import { Directory, type Signer } from "@sotto/identity";
-import { loadServerIdentity } from "@sotto/keyserver";
+import { Directory } from "@sotto/identity";
+import { loadServerKeys, type ServerKeys } from "@sotto/keyserver";
 import { type Log, type LogRecord, parseTopic, readRecordsMax } from "@sotto/log";
 import { fromHex, RecordKind, type Record as RecordMessage, RecordSchema } from "@sotto/protocol";
 import { tlsTransport } from "@sotto/sdk/node";
@@ -53,8 +53,14 @@ export class HostileWorld implements AsyncDisposable {
     return directory;
   }
 
-  identityKey(): Promise<Signer> {
-    return loadServerIdentity(this.world.data);
+  /** Exact bytes of every record in the store. */
+  async identityRecords(): Promise<Uint8Array[]> {
+    return (await this.store.read(0, 1000)).map(({ bytes }) => bytes);
+  }
+
+  /** The server's own keys. */
+  keys(): Promise<ServerKeys> {
+    return loadServerKeys(this.world.data);
   }
 
   /** Everything that the server has stored of a room, as it goes to clients. */

@@ -67,6 +67,8 @@ export class Session implements AsyncDisposable {
     reject(error: Error): void;
   }>();
   #connection: Connection | undefined;
+  /** The connection of now, logged in or not yet. */
+  #open: Connection | undefined;
   #refused: Error | undefined;
   #lastFailure: Error | undefined;
   #running: Promise<void> | undefined;
@@ -126,7 +128,7 @@ export class Session implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new SottoClientError("CLOSED", "this client was closed"));
-    this.#connection?.close();
+    this.#open?.close();
     for (const waiter of this.#waiting) waiter.reject(this.#stop.signal.reason);
     await this.#running;
   }
@@ -179,6 +181,8 @@ export class Session implements AsyncDisposable {
         this.#stop.signal,
       );
       connection = opened.connection;
+      this.#open = connection;
+      if (this.#stop.signal.aborted) connection.close();
       const { hello, transport } = opened;
       const { checks, serverKeySha256, clock } = this.#options;
       if (checks.serverPin) await checkServer(hello, transport, serverKeySha256, clock.now());

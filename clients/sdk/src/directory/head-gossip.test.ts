@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { systemClock } from "@sotto/clock";
 import { type Checkpoint, signCheckpoint } from "@sotto/identity";
 import { parseDeviceId, parseRoomId, parseUserId, toHex } from "@sotto/protocol";
 import { DirectoryHeadSchema } from "@sotto/protocol/content";
@@ -36,6 +37,7 @@ async function world() {
       return server;
     },
     notice: (_room, text) => notices.push(text),
+    clock: systemClock,
   });
   const hear = async (head: Checkpoint) => {
     const said = create(DirectoryHeadSchema, { ...head, size: BigInt(head.size) });

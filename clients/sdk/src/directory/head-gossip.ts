@@ -1,3 +1,4 @@
+import type { Clock } from "@sotto/clock";
 import type { Checkpoint } from "@sotto/identity";
 import { toHex, toSafeNumber } from "@sotto/protocol";
 import type { DirectoryHead } from "@sotto/protocol/content";
@@ -12,6 +13,9 @@ const agreedMax = 1024;
 /** Heads that wait to be judged; a sender says its head with every message. */
 const waitingMax = 256;
 
+/** A server that answers nothing for this long holds back what it was asked for. */
+const patienceMs = 5_000;
+
 interface Heard {
   readonly head: Checkpoint;
   readonly by: HeadBearer;
@@ -25,6 +29,7 @@ export class HeadGossip {
   readonly #replica: DirectoryReplica;
   readonly #online: () => Promise<DirectoryServer>;
   readonly #notice: (room: string, text: string) => void;
+  readonly #clock: Clock;
   readonly #agreed = new Set<string>();
   readonly #waiting = new Map<string, Heard>();
   readonly #accused = new Set<string>();
@@ -35,10 +40,12 @@ export class HeadGossip {
     /** The logged-in connection, waited for. */
     readonly online: () => Promise<DirectoryServer>;
     readonly notice: (room: string, text: string) => void;
+    readonly clock: Clock;
   }) {
     this.#replica = options.replica;
     this.#online = options.online;
     this.#notice = options.notice;
+    this.#clock = options.clock;
   }
 
   /** A member's message said this of the directory. */
@@ -93,14 +100,22 @@ export class HeadGossip {
   async #catchUp(head: Checkpoint, by: HeadBearer): Promise<boolean> {
     const { directory, trust } = this.#replica;
     const connection = await this.#online();
-    await this.#replica.sync(connection);
-    if (head.size <= directory.size) return true;
-    // It may have lost them, and not know it: its own signature tells it.
-    await this.#replica.handBack(connection, directory.size, true, head);
-    await this.#replica.sync(connection);
+    const done = new AbortController();
+    const asked = this.#ask(connection, head).finally(() => done.abort());
+    asked.catch(() => {});
+    await Promise.race([asked, this.#clock.sleep(patienceMs, done.signal).catch(() => {})]);
     if (head.size <= directory.size) return true;
     await trust.withhold(head, directory, by);
     return false;
+  }
+
+  async #ask(connection: DirectoryServer, head: Checkpoint): Promise<void> {
+    const { directory } = this.#replica;
+    await this.#replica.sync(connection);
+    if (head.size <= directory.size) return;
+    // It may have lost them, and not know it: its own signature tells it.
+    await this.#replica.handBack(connection, directory.size, true, head);
+    await this.#replica.sync(connection);
   }
 
   #accuse(by: HeadBearer): void {
