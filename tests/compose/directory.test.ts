@@ -1,5 +1,9 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { ProfileStore } from "@sotto/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Person } from "../../infra/demo/person.ts";
 import { Company, texts, until } from "../scenarios/company.ts";
 import { Stack } from "./stack.ts";
 
@@ -16,6 +20,7 @@ describe("a key directory whose Redis somebody lays hands on", () => {
   let company: Company;
   let password: string;
   let aliceStore: ProfileStore;
+  let homes: string;
 
   const redis = async (...args: readonly string[]): Promise<string> => {
     const user = ["--user", "keyserver", "--pass", password, "--no-auth-warning"];
@@ -31,6 +36,7 @@ describe("a key directory whose Redis somebody lays hands on", () => {
   };
 
   beforeAll(async () => {
+    homes = await mkdtemp(join(tmpdir(), "sotto-homes-"));
     stack = await Stack.up();
     const invite = await stack.ownerInvite();
     company = new Company({ ownerInvite: () => invite });
@@ -40,6 +46,8 @@ describe("a key directory whose Redis somebody lays hands on", () => {
   afterAll(async () => {
     await company?.[Symbol.asyncDispose]();
     await stack?.[Symbol.asyncDispose]();
+    // An agent may still have its profile open.
+    await rm(homes, { recursive: true, force: true, maxRetries: 20, retryDelay: 300 });
   });
 
   test("comes back from an older copy by what clients hand back, and nobody is alarmed", async () => {
@@ -74,6 +82,10 @@ describe("a key directory whose Redis somebody lays hands on", () => {
   test("is refused, by the keyserver at its next start too, once a record was altered", async () => {
     const alice = await company.open("alice", aliceStore);
     const { invite } = await alice.client.invite();
+    const frank = new Person("frank", join(homes, "frank"));
+    const forFrank = await alice.client.invite();
+    await frank.one("join", forFrank.invite, "--name", "frank");
+    expect(await frank.one("audit")).toMatchObject({ faults: [] });
     const record = await redis("LINDEX", "sotto:records", "1");
     const [header = "", payload = "", signature = ""] = record.split(".");
     const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as { iat: number };
@@ -88,6 +100,7 @@ describe("a key directory whose Redis somebody lays hands on", () => {
     const erin = await company.arrive("erin", invite);
     await expect(erin.client.send("general", "hello")).rejects.toThrow();
     expect(await status()).toMatchObject({ altered: true });
+    await expect(frank.one("audit")).rejects.toThrow(/audit ended with 1/);
     await expect(alice.client.invite()).rejects.toThrow();
     await stack.compose("restart", "keyserver");
     const logs = () => stack.compose("logs", "--no-color", "--no-log-prefix", "keyserver");
