@@ -5,33 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Line, Person } from "../../../infra/demo/person.ts";
-
-const cli = join(import.meta.dirname, "..", "bin", "sotto.js");
-
-interface Outcome {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function run(home: string, ...args: readonly string[]): Promise<Outcome> {
-  const child = spawn(process.execPath, [
-    "--disable-warning=ExperimentalWarning",
-    cli,
-    "--home",
-    home,
-    ...args,
-  ]);
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (chunk) => {
-    out += chunk;
-  });
-  child.stderr.on("data", (chunk) => {
-    err += chunk;
-  });
-  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { code, out, err };
-}
+import { cli, runSotto as run } from "./run-sotto.ts";
 
 /** A server that nobody has joined yet. */
 export interface ContractServer {

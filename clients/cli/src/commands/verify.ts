@@ -67,7 +67,9 @@ export function registerVerify(program: Command): void {
                     `Both of you must see the same: here, and at ${compared.user}'s with sotto verify <you>.`,
                     ...groups(safetyNumber),
                     ...(qr ? [qr.trimEnd()] : []),
-                    `${state(compared)}; sotto verify ${compared.user} --number <what they see> compares and remembers`,
+                    compared.verified
+                      ? "verified: you have compared it"
+                      : `${state(compared)}; sotto verify ${compared.user} --number <what they see> compares and remembers`,
                   ]),
             ].join("\n")
           : `The same. ${compared.user} is ${state(compared)}.`,

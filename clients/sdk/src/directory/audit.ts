@@ -182,7 +182,7 @@ class Audit {
     if (!head) return;
     if (head.size > this.#tree.size)
       return this.#fault(
-        "history",
+        "missing",
         `the server has signed for ${head.size} records before and gives ${this.#tree.size}`,
       );
     if (!equalBytes(await this.#tree.root(head.size), head.root))

@@ -1,11 +1,20 @@
 import { toHex } from "@sotto/protocol";
 import type { SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
-import { type AuditReport, auditDirectory } from "./audit.ts";
+import { type AuditFault, type AuditReport, auditDirectory } from "./audit.ts";
 import type { DirectoryFault } from "./directory-fault.ts";
 import type { DirectoryStanding } from "./directory-trust.ts";
 
 const onlineTimeoutMs = 30_000;
+
+/** What an audit finds that shows a false directory; the rest may be a gap or a server that is behind. */
+const faultOf: Readonly<Partial<Record<AuditFault["kind"], DirectoryFault["kind"]>>> = {
+  record: "bad-record",
+  altered: "altered-record",
+  checkpoint: "checkpoint",
+  root: "fork",
+  history: "fork",
+};
 
 /** This device's copy of the key directory, and whether the server is believed. */
 export interface DirectoryView {
@@ -32,19 +41,25 @@ export class DirectoryDesk {
 
   /**
    * Reads the whole directory again, from the first record, as the server gives it now, and checks all of it.
-   * `onProgress` hears how many of how many records are done. Rejects only where the server cannot be asked.
+   * `onProgress` hears how many of how many records are done. What is false stays known, like all that this device
+   * finds out: nothing is sent any more. Rejects only where the server cannot be asked.
    */
   async audit(onProgress?: (done: number, total: number) => void): Promise<AuditReport> {
     const { directory: replica, profile, signKey, mlsKey } = this.#context;
     const server = await this.#context.online(onlineTimeoutMs);
     const keys = { sign: signKey.publicKey, mls: mlsKey.publicKey };
-    return await auditDirectory({
+    const report = await auditDirectory({
       server,
       replica,
       profile,
       keys,
       ...(onProgress ? { onProgress } : {}),
     });
+    for (const { kind, ...found } of report.faults) {
+      const known = faultOf[kind];
+      if (known) await replica.trust.fail({ kind: known, ...found });
+    }
+    return report;
   }
 
   /** What shows that the directory is false, where something does. */

@@ -142,7 +142,10 @@ export class DirectoryReplica {
    */
   async recheck(connection: DirectoryServer, random: () => number): Promise<void> {
     if (!this.#checks.oldRecords || this.size === 0) return;
-    const from = Math.floor(random() * this.size);
+    // Every record is as likely as any other, and all of a small directory are read.
+    const early = Math.min(recheckedRecords, this.size) - 1;
+    const place = Math.floor(random() * (this.size + early)) - early;
+    const from = this.size <= recheckedRecords ? 0 : Math.max(0, place);
     const page = await readPage(connection, from, recheckedRecords);
     const known = await this.records(from, page.records.length);
     for (const [at, bytes] of known.entries()) {

@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, onTestFinished, test } from "vitest";
+import { Person } from "../../../infra/demo/person.ts";
+import { startServer } from "../../../infra/demo/server.ts";
+import { runSotto } from "./run-sotto.ts";
+
+/** Flips a bit of a record's signature in the server's own database, while the server runs. */
+function alter(data: string, position: number): void {
+  using store = new DatabaseSync(join(data, "directory", "directory.db"));
+  const row = store.prepare("SELECT bytes FROM records WHERE position = ?").get(position);
+  if (!row) throw new Error(`the store has no record ${position}`);
+  const bytes = (row["bytes"] as Uint8Array).slice();
+  const at = bytes.length - 20;
+  bytes[at] = bytes[at] === 65 ? 66 : 65;
+  store.prepare("UPDATE records SET bytes = ? WHERE position = ?").run(bytes, position);
+}
+
+test("a record altered in the store makes sotto audit exit 1, and nothing is sent any more", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sotto-audit-"));
+  onTestFinished(() =>
+    rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 300 }),
+  );
+  const server = await startServer(join(folder, "server"), 0);
+  onTestFinished(() => server.stop());
+  const homeOf = (name: string) => join(folder, name);
+  const [alice, bob] = ["alice", "bob"].map((name) => new Person(name, homeOf(name)));
+  if (!alice || !bob) throw new Error("nobody is there");
+  await alice.one("join", server.ownerInvite ?? "", "--name", "alice");
+  const { invite } = await alice.one("invite");
+  await bob.one("join", String(invite), "--name", "bob");
+  expect(await alice.one("audit")).toMatchObject({ records: 2, faults: [] });
+
+  alter(join(folder, "server"), 1);
+  const audit = await runSotto(homeOf("alice"), "--json", "audit");
+  expect(audit.code).toBe(1);
+  const report = JSON.parse(audit.out);
+  expect(report).toMatchObject({ records: 2, size: 2, checkpoint: { size: 2 } });
+  expect(report.faults).toContainEqual(expect.objectContaining({ kind: "altered", index: 1 }));
+  expect(report.root).not.toBe(report.checkpoint.root);
+
+  const sent = await runSotto(homeOf("alice"), "send", "general", "no");
+  expect(sent).toMatchObject({ code: 1, out: "" });
+  expect(sent.err).toContain("DIRECTORY_FORK");
+  const self = JSON.parse((await runSotto(homeOf("alice"), "--json", "whoami")).out);
+  expect(self.directory).toMatchObject({ size: 2, state: "fork" });
+  expect(self.directory.why).toContain("record 1");
+  const people = await runSotto(homeOf("alice"), "audit");
+  expect(people.code).toBe(1);
+  expect(people.out).toMatch(/FAULT {2}record 1 is not the one/);
+}, 60_000);
