@@ -1,7 +1,7 @@
 import { makeLinkCode, parseLinkCode } from "@sotto/identity";
 import { joinByLink, loadProfile, MemoryStore, recover } from "@sotto/sdk";
 import { expect, test } from "vitest";
-import { type Joined, texts, until, World } from "./world.ts";
+import { entries, type Joined, texts, until, World } from "./world.ts";
 
 /** A store that outlives its clients. */
 class LastingStore extends MemoryStore {
@@ -247,4 +247,36 @@ test("a phrase of another server, a replaced one, and a wrong pin are refused", 
   const kept = await recovered(world, first, true);
   await kept.client.rooms.waitFor("general", 15_000);
   expect((await kept.client.devices.list()).map(({ revoked }) => revoked)).toEqual([false, false]);
+});
+
+test("an identity begins anew by the owner's word: everything before it is out, and its rooms open again", async () => {
+  await using world = await World.start();
+  const [alice, bob, carol] = await world.people("alice", "bob", "carol");
+  const secret = await alice.client.rooms.create("secret");
+  await alice.client.rooms.add("secret", "carol");
+  await expect(bob.client.invite({ reset: "carol" })).rejects.toMatchObject({ code: "REFUSED" });
+  const { invite } = await alice.client.invite({ reset: "carol" });
+  const again = await world.arrive("carol", invite);
+  expect(again.client.profile).toMatchObject({ user: carol.client.profile.user, name: "carol" });
+  await until("the old device is out", () => carol.client.refusal !== undefined, 2_000);
+  await again.client.rooms.waitFor("general", 15_000);
+  await again.client.send("general", "it is me again");
+  await until("bob reads it", async () => (await texts(bob)).includes("it is me again"));
+  expect(bob.client.rooms.members("general")).toContainEqual(
+    expect.objectContaining({ name: "carol", devices: 1 }),
+  );
+  // Everybody is told, and a room that the owner did not name stays closed.
+  await until("bob is told", async () =>
+    (await entries(bob)).some(
+      (entry) => entry.type === "keys-changed" && entry.change === "identity-reset",
+    ),
+  );
+  await alice.client.send("secret", "without the new one");
+  expect(again.client.rooms.list().map(({ room }) => room)).not.toContain(secret.room);
+  await expect(world.arrive("carol", invite)).rejects.toMatchObject({ code: expect.anything() });
+  await alice.client.rooms.remove("general", "carol");
+  await alice.client.send("general", "out again");
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  expect(await texts(again)).not.toContain("out again");
+  expect(bob.client.rooms.members("general").map(({ name }) => name)).not.toContain("carol");
 });

@@ -19,6 +19,7 @@ import { allChecks, type Checks } from "./checks.ts";
 import type { Connection } from "./connection/connection.ts";
 import { Session } from "./connection/session.ts";
 import { DevicesDesk } from "./devices/devices-desk.ts";
+import { PromisedRooms } from "./devices/promised-rooms.ts";
 import { DirectoryDesk } from "./directory/directory-desk.ts";
 import { DirectoryReplica } from "./directory/directory-replica.ts";
 import { HeadGossip } from "./directory/head-gossip.ts";
@@ -215,6 +216,7 @@ export class SottoClient implements AsyncDisposable {
       keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target, now }),
       parts: new Parts(clock, checks),
       disabled: new DisabledPeople(profile.serverKeySha256),
+      promised: await PromisedRooms.open(store),
       sealCrypto: options.sealCrypto ?? webSealCrypto,
       clock,
       random,
@@ -271,7 +273,7 @@ export class SottoClient implements AsyncDisposable {
 
   /** Makes an invite for one or more people. */
   async invite(options: InviteOptions = {}): Promise<CreatedInvite> {
-    return await createInvite(this.#context, this.rooms, options);
+    return await createInvite(this.#context, this.rooms, this.people, options);
   }
 
   /** This device's own history, its own messages included, and what follows. */

@@ -1,6 +1,15 @@
-import { createGrant, inviteKeys, makeInvite } from "@sotto/identity";
-import { fromHex, toHex } from "@sotto/protocol";
+import {
+  createGrant,
+  type Invite,
+  type InviteKeys,
+  inviteKeys,
+  makeInvite,
+  signReset,
+} from "@sotto/identity";
+import { fromHex, toHex, type UserId } from "@sotto/protocol";
 import { randomBytes, sha256 } from "./bytes.ts";
+import { SottoClientError } from "./errors.ts";
+import type { People } from "./people.ts";
 import type { RoomDesk } from "./room-desk.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
 
@@ -11,6 +20,11 @@ export interface InviteOptions {
   readonly uses?: number;
   /** How long it is good for, ms; 0 for ever. Default 7 days. */
   readonly expiresInMs?: number;
+  /**
+   * Whose identity begins anew with it, by name or id; `rooms` are those that the person comes into again. Used
+   * once.
+   */
+  readonly reset?: string;
 }
 
 export interface CreatedInvite {
@@ -30,32 +44,96 @@ const dayMs = 24 * 3600 * 1000;
 export async function createInvite(
   context: RoomContext,
   desk: RoomDesk,
+  people: People,
   options: InviteOptions,
 ): Promise<CreatedInvite> {
-  const { profile, clock, directory, signKey } = context;
+  if (options.reset !== undefined)
+    return await createResetInvite(context, desk, people.find(options.reset), options);
   const rooms = (options.rooms ?? ["general"]).map((room) => desk.find(room).room);
-  const expiresInMs = options.expiresInMs ?? 7 * dayMs;
-  const expiresAt = expiresInMs === 0 ? 0 : clock.now() + expiresInMs;
-  const secret = randomBytes(32);
-  const { serverToken, inviteKey } = await inviteKeys(secret);
+  const secret = await newSecret(context, options);
+  const { inviteKey, expiresAt } = secret;
   const grant = await createGrant(
-    { inviter: profile, inviteKey: inviteKey.publicKey, rooms, expiresAt },
-    signKey,
+    { inviter: context.profile, inviteKey: inviteKey.publicKey, rooms, expiresAt },
+    context.signKey,
   );
+  await register(context, secret, options.uses ?? 1, grant);
+  return write(context, secret, { rooms });
+}
+
+/**
+ * Makes an invite with which somebody's identity begins anew: for people who lost all devices and their recovery
+ * phrase. Only the server's owner can, and everybody sees it. This device then lets the person into the rooms
+ * again, once. Rejects with REFUSED where this is not the owner, UNKNOWN_USER.
+ */
+async function createResetInvite(
+  context: RoomContext,
+  desk: RoomDesk,
+  person: UserId,
+  options: InviteOptions,
+): Promise<CreatedInvite> {
+  const { profile, directory, signKey, promised } = context;
+  if (directory.directory.owner !== profile.user)
+    throw new SottoClientError("REFUSED", "only the server's owner lets an identity begin anew");
+  const user = directory.directory.user(person);
+  if (!user || person === profile.user)
+    throw new SottoClientError("UNKNOWN_USER", "that must be somebody else of this server");
+  const rooms = (options.rooms ?? ["general"]).map((room) => desk.find(room).room);
+  const secret = await newSecret(context, options);
+  const { inviteKey, expiresAt } = secret;
+  const by = { device: profile.device, signer: signKey };
+  const word = { user: user.id, inviteKey: inviteKey.publicKey };
+  const allowed = await signReset(word, expiresAt, by);
+  await register(context, secret, 1, new Uint8Array());
+  await promised.promise(user.id, inviteKey.publicKey, rooms);
+  const place = { seq: user.chain.length, prev: user.chain.at(-1) ?? "" };
+  return write(context, secret, {
+    rooms: [],
+    reset: { ...allowed, ...place, user: user.id, name: user.name },
+  });
+}
+
+interface InviteSecret extends InviteKeys {
+  readonly secret: Uint8Array;
+  /** Wall time, ms; 0 never. */
+  readonly expiresAt: number;
+}
+
+async function newSecret(
+  { clock }: RoomContext,
+  { expiresInMs = 7 * dayMs }: InviteOptions,
+): Promise<InviteSecret> {
+  const secret = randomBytes(32);
+  const expiresAt = expiresInMs === 0 ? 0 : clock.now() + expiresInMs;
+  return { ...(await inviteKeys(secret)), secret, expiresAt };
+}
+
+/** Tells the server what it counts uses by. */
+async function register(
+  context: RoomContext,
+  { serverToken, expiresAt }: InviteSecret,
+  uses: number,
+  grant: Uint8Array,
+): Promise<void> {
   const connection = await context.online(30_000);
   const tokenHash = await sha256(serverToken);
-  const value = { tokenHash, uses: options.uses ?? 1, expiresAtMs: BigInt(expiresAt), grant };
+  const value = { tokenHash, uses, expiresAtMs: BigInt(expiresAt), grant };
   await connection.request({ case: "createInvite", value }, "inviteCreated");
+}
+
+function write(
+  { profile, directory }: RoomContext,
+  { secret, expiresAt }: InviteSecret,
+  fields: Pick<Invite, "rooms" | "reset">,
+): CreatedInvite {
   const chain = directory.directory.user(profile.user)?.chain ?? [];
   const { logKey } = directory.trust;
   const made = makeInvite({
-    host: profile.server.host,
-    port: profile.server.port,
+    ...profile.server,
     serverKeySha256: profile.serverKeySha256,
     ...(logKey ? { logKey } : {}),
     inviter: { user: profile.user, chainHead: fromHex(chain.at(-1) ?? toHex(new Uint8Array(32))) },
     suite: profile.suite,
-    rooms,
+    ...fields,
     secret,
     expiresAt,
   });

@@ -3,10 +3,11 @@ import {
   arrivalProof,
   createUserRecord,
   type Invite,
+  identityResetRecord,
   inviteKeys,
   parseInvite,
 } from "@sotto/identity";
-import { foldName, parseUserId } from "@sotto/protocol";
+import { foldName, parseUserId, type UserName } from "@sotto/protocol";
 import { randomBytes } from "./bytes.ts";
 import { newDevice } from "./devices/new-device.ts";
 import { greet } from "./devices/stranger.ts";
@@ -19,7 +20,8 @@ import { forgetProfile, freshProfile, type Profile, profileChanges } from "./pro
 export interface JoinOptions {
   /** `sotto://…` or `https://…/i#…`. */
   readonly invite: string;
-  readonly name: string;
+  /** How others call this person. An invite with which an identity begins anew says it itself. */
+  readonly name?: string;
   readonly store: ProfileStore;
   readonly transport: Transport;
   /** How this device is called in lists. Default "device". */
@@ -32,14 +34,15 @@ export interface JoinOptions {
 const registerTimeoutMs = 15_000;
 
 /**
- * Makes an account with an invite, and a profile in `store`. Rejects with `SottoClientError`
+ * Makes an account with an invite, or begins its identity anew where the invite is for that, and a profile in
+ * `store`. Rejects with `SottoClientError`
  * (BAD_INVITE, PROFILE_EXISTS, NOT_REACHABLE, WRONG_SERVER) or with the server's `SottoError`
  * (INVITE_USED, INVITE_EXPIRED, NAME_TAKEN, …).
  */
 export async function join(options: JoinOptions): Promise<Profile> {
-  const name = foldName(options.name);
   await freshProfile(options.store);
   const invite = readInvite(options.invite);
+  const name = nameFor(invite, options.name);
   const suite = invite.suite ?? options.suite;
   const { profile, record } = await newAccount(invite, name, {
     ...options,
@@ -91,24 +94,39 @@ function readInvite(text: string): Invite {
   }
 }
 
+/** The name that somebody has by an invite with which their identity begins anew. Throws BAD_INVITE. */
+export function nameInInvite(invite: string): string | undefined {
+  return readInvite(invite).reset?.name;
+}
+
+function nameFor({ reset }: Invite, wanted: string | undefined): UserName {
+  const name = wanted === undefined ? reset?.name : foldName(wanted);
+  if (name === undefined) throw new SottoClientError("BAD_INVITE", "a new account needs a name");
+  if (reset && reset.name !== name)
+    throw new SottoClientError("BAD_INVITE", `that invite is for ${reset.name} to begin anew`);
+  return name;
+}
+
 async function newAccount(
   invite: Invite,
-  name: string,
+  name: UserName,
   { suite = "x-wing", deviceName = "device" }: Pick<JoinOptions, "suite" | "deviceName">,
 ): Promise<{ profile: Profile; record: Uint8Array }> {
   const { description, secrets, signer } = await newDevice(deviceName);
   const { id: device, sign, mls } = description;
-  const user = parseUserId(randomBytes(16));
+  const user = invite.reset?.user ?? parseUserId(randomBytes(16));
   const { inviteKey } = await inviteKeys(invite.secret);
   const proof = await arrivalProof(inviteKey, { user, device, sign, mls });
-  const record = await createUserRecord({
-    user,
-    name,
-    at: systemClock.now(),
+  const begins = {
     device: description,
     invite: { key: inviteKey.publicKey, proof },
     signer,
-  });
+  };
+  const at = systemClock.now();
+  const { reset } = invite;
+  const record = reset
+    ? await identityResetRecord({ ...begins, place: { ...reset, at }, allowed: reset })
+    : await createUserRecord({ ...begins, user, name, at });
   const { host, port, serverKeySha256 } = invite;
   const server = { host, port };
   return {

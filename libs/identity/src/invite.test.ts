@@ -1,4 +1,4 @@
-import { parseDeviceId, parseRoomId, parseUserId } from "@sotto/protocol";
+import { foldName, parseDeviceId, parseRoomId, parseUserId } from "@sotto/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { randomBytes } from "../test/person.ts";
@@ -19,6 +19,9 @@ const full: Invite = {
     device: parseDeviceId(randomBytes(16)),
     expires: 1_700_000_000_000,
     signature: randomBytes(64),
+    seq: 3,
+    prev: "ab".repeat(32),
+    name: foldName("carol"),
   },
   suite: "classical",
   rooms: [parseRoomId(randomBytes(16)), parseRoomId(randomBytes(32))],

@@ -1,11 +1,14 @@
 import {
+  foldName,
   fromHex,
   parseDeviceId,
   parseRoomId,
   parseUserId,
   type RoomId,
+  toHex,
   toSafeNumber,
   type UserId,
+  type UserName,
 } from "@sotto/protocol";
 import { fromBase64Url, toBase64Url } from "./base64url.ts";
 import type { ResetAllowance } from "./record.ts";
@@ -45,9 +48,14 @@ export interface Invite {
   readonly expiresAt: number;
 }
 
-/** The owner's word that an identity may begin anew: what `ResetAllowance` holds, and for whom. */
+/** The owner's word that an identity may begin anew: what `ResetAllowance` holds, for whom, and where it goes on. */
 export interface InviteReset extends ResetAllowance {
   readonly user: UserId;
+  /** The place in the user's chain that the record takes: it cannot be read without a login. */
+  readonly seq: number;
+  /** SHA-256 of the record before, hex. */
+  readonly prev: string;
+  readonly name: UserName;
 }
 
 /** How people of one server seal: everybody in a group speaks the same suite. */
@@ -93,9 +101,10 @@ function fieldsOf(invite: Invite): [number, Uint8Array][] {
   for (const room of invite.rooms) fields.push([Tag.room, fromHex(room)]);
   if (invite.expiresAt > 0) fields.push([Tag.expires, timeBytes(invite.expiresAt)]);
   if (invite.reset) {
-    const { user, device, expires, signature } = invite.reset;
-    const ids = fromHex(user + device);
-    fields.push([Tag.reset, new Uint8Array([...ids, ...timeBytes(expires), ...signature])]);
+    const { user, device, expires, signature, seq, prev, name } = invite.reset;
+    const word = [...fromHex(user + device), ...timeBytes(expires), ...signature];
+    const place = [...timeBytes(seq), ...fromHex(prev), ...new TextEncoder().encode(name)];
+    fields.push([Tag.reset, Uint8Array.from([...word, ...place])]);
   }
   if (invite.suite) fields.push([Tag.suite, Uint8Array.of(suiteNumbers[invite.suite])]);
   // Last, so that a link that was cut off anywhere shows it.
@@ -117,7 +126,7 @@ function readFields(fields: Map<number, Uint8Array[]>): Omit<Invite, "host" | "p
     ...(logKey ? { logKey: sized(logKey, 32) } : {}),
     ...(auditorKeys.length > 0 ? { auditorKeys } : {}),
     ...(inviter ? { inviter: readInviter(sized(inviter, 48)) } : {}),
-    ...(reset ? { reset: readReset(sized(reset, 104)) } : {}),
+    ...(reset ? { reset: readReset(reset) } : {}),
     ...(suite ? { suite: readSuite(sized(suite, 1)) } : {}),
     rooms: all(Tag.room).map((room) => parseRoomId(room)),
     secret: sized(one(Tag.secret), 32),
@@ -135,12 +144,19 @@ function readSuite([number]: Uint8Array): InviteSuite {
   throw new InviteError("people there seal by a suite that this client does not know; update it");
 }
 
+const resetFixedBytes = 144;
+
 function readReset(value: Uint8Array): InviteReset {
+  if (value.length <= resetFixedBytes) throw new InviteError("the part after # is not whole");
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(value.subarray(resetFixedBytes));
   return {
     user: parseUserId(value.subarray(0, 16)),
     device: parseDeviceId(value.subarray(16, 32)),
     expires: readTime(value.subarray(32, 40)),
-    signature: value.slice(40),
+    signature: value.slice(40, 104),
+    seq: readTime(value.subarray(104, 112)),
+    prev: toHex(value.subarray(112, resetFixedBytes)),
+    name: foldName(text),
   };
 }
 

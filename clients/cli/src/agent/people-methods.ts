@@ -3,7 +3,7 @@ import { tlsTransport } from "@sotto/sdk/node";
 import type { AgentProfile } from "./agent-profile.ts";
 import { deviceNameOf } from "./device-name.ts";
 import type { Method } from "./methods.ts";
-import { optionalCount, text, texts } from "./params.ts";
+import { optionalCount, optionalText, text, texts } from "./params.ts";
 
 /** How long `join` waits for a member to let the newcomer in before it says what it waits for. */
 const letInWaitMs = 8_000;
@@ -21,7 +21,7 @@ export const join: Method = async (profile, params, { signal }) => {
     await using store = profile.store();
     await joinServer({
       invite: text(params, "invite"),
-      name: text(params, "name"),
+      ...(params["name"] === undefined ? {} : { name: text(params, "name") }),
       deviceName: deviceNameOf(params),
       ...(params["suite"] === "classical" ? { suite: "classical" } : {}),
       store,
@@ -74,7 +74,10 @@ export const invite: Method = async (profile, params) => {
   if (rooms.length === 0) await client.rooms.waitFor("general", 5_000).catch(() => {});
   const uses = optionalCount(params, "uses");
   const expiresInMs = optionalCount(params, "expiresInMs");
+  const reset = optionalText(params, "reset");
+  if (reset !== undefined) await client.people.refresh();
   const made = await client.invite({
+    ...(reset === undefined ? {} : { reset }),
     ...(rooms.length > 0 ? { rooms } : {}),
     ...(uses !== undefined ? { uses } : {}),
     ...(expiresInMs !== undefined ? { expiresInMs } : {}),

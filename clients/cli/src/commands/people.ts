@@ -1,3 +1,4 @@
+import { nameInInvite } from "@sotto/sdk";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import qrcode from "qrcode";
 import { CommandContext } from "../command.ts";
@@ -75,11 +76,16 @@ export function registerPeople(program: Command): void {
     .option("--room <room...>", "rooms that it lets into (default: general)")
     .option("--uses <n>", "how many people may use it", positive, 1)
     .option("--expires <duration>", "how long it is good: 90s, 30m, 24h, 7d or never", "7d")
+    .option(
+      "--reset <user>",
+      "for somebody here who lost all devices and words: begins their identity anew",
+    )
     .action(async (_flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
-      const { room, uses, expires } = command.opts();
+      const { room, uses, expires, reset } = command.opts();
       const made = await context.call<{ invite: string; link: string }>("invite", {
         ...(room ? { rooms: room } : {}),
+        ...(reset === undefined ? {} : { reset }),
         uses,
         expiresInMs: parseDuration(expires),
       });
@@ -92,6 +98,10 @@ export function registerPeople(program: Command): void {
         () =>
           `${qr}Open this link, or give it to sotto join:\n${context.output.accent(made.link)}\n${made.invite}`,
       );
+      if (reset !== undefined)
+        context.output.note(
+          `Whoever has it is ${reset} from then on: give it to ${reset} alone. Everybody will see the new keys.`,
+        );
     });
 }
 
@@ -120,6 +130,15 @@ export function showArrival(context: CommandContext, self: Self): void {
   if (self.waiting) output.note(`${self.waiting}: somebody who is in the room lets you in.`);
 }
 
+/** An invite that begins an identity anew says whose; what is no invite says nothing here. */
+function nameIn(invite: string): string | undefined {
+  try {
+    return nameInInvite(invite);
+  } catch {
+    return undefined;
+  }
+}
+
 async function join(
   context: CommandContext,
   invite: string | undefined,
@@ -137,10 +156,11 @@ async function join(
     await context.protect(flags.passphrase === true);
     return await context.call<Self>("joinLink", { code, ...device });
   }
-  if (code === undefined && invite !== undefined && name !== undefined) {
+  if (code === undefined && invite !== undefined && (name ?? nameIn(invite)) !== undefined) {
     const suite = suiteOf(context, flags.suite);
     await context.protect(flags.passphrase === true);
-    return await context.call<Self>("join", { invite, name, ...device, ...suite });
+    const named = name === undefined ? {} : { name };
+    return await context.call<Self>("join", { invite, ...named, ...device, ...suite });
   }
   throw new CommandError(
     ExitCode.usage,

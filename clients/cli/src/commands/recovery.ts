@@ -47,10 +47,12 @@ export function registerRecovery(program: Command): void {
     .requiredOption("--server <server>", "host:port, or any invite or link of the server")
     .option("--phrase <words>", "the 24 words (default: asked for, or from standard input)")
     .option("--device-name <name>", "how this device is listed (default: the machine's name)")
+    .option("--passphrase", "protect the profile with a passphrase")
     .option("--keep-devices", "your devices of before are not lost: leave them as they are")
     .action(async (_flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
-      const { server, phrase, deviceName, keepDevices } = command.opts();
+      const { server, phrase, deviceName, keepDevices, passphrase } = command.opts();
+      await context.protect(passphrase === true);
       const self = await context.call<Self & { readonly revoked: number }>("recover", {
         server,
         phrase: phrase ?? (await readOrAsk("the 24 words: ")),

@@ -1,4 +1,4 @@
-import { fromHex, parseRoomId, type RoomId, toSafeNumber } from "@sotto/protocol";
+import { ErrorCode, fromHex, parseRoomId, type RoomId, toSafeNumber } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { mayPass, serverError } from "../errors.ts";
 import { entranceInto } from "./entrance.ts";
@@ -64,6 +64,10 @@ export class ComingIn {
       }
     } catch (error) {
       if (signal.aborted || connection.closed) return;
+      // Only devices that are out for good stand there for this person: a member has to let this one in.
+      const code = serverError(error)?.code;
+      if (code === ErrorCode.NOT_A_MEMBER || code === ErrorCode.FORBIDDEN)
+        return void this.#outside.delete(id);
       notice(id, `this device could not come into a room of yours: ${String(error)}`);
     }
   }

@@ -4,6 +4,7 @@ import type { LeafIdentity, Mls, SignatureKey } from "@sotto/mls";
 import type { SealCrypto } from "@sotto/sealed-media";
 import type { Checks } from "../checks.ts";
 import type { Connection } from "../connection/connection.ts";
+import type { PromisedRooms } from "../devices/promised-rooms.ts";
 import type { DirectoryReplica } from "../directory/directory-replica.ts";
 import type { HeadGossip } from "../directory/head-gossip.ts";
 import type { History } from "../history/history.ts";
@@ -31,6 +32,8 @@ export interface RoomContext {
   readonly keyPackages: KeyPackages;
   readonly parts: Parts;
   readonly disabled: DisabledPeople;
+  /** Into which rooms this device lets people again whose identity begins anew. */
+  readonly promised: PromisedRooms;
   readonly checks: Checks;
   readonly trouble: Trouble;
   readonly sealCrypto: SealCrypto;

@@ -144,12 +144,19 @@ export class Upkeep {
     const arrived = await this.#arrived(connection, users);
     for (const user of arrived.users) users.add(user);
     for (const user of replica.state.roster?.direct ?? []) users.add(user);
+    const owed = context.promised.owedIn(replica.room, directory);
+    await context.promised.kept(
+      replica.room,
+      owed.filter((user) => users.has(user)),
+    );
+    for (const user of owed) users.add(user);
     const devices = [...users]
       .filter((user) => !context.disabled.has(user))
       .flatMap((user) => standingDevices(directory.user(user)))
       .filter(({ id }) => !present.has(id))
       .map(({ user, id }) => ({ user, device: id }));
-    const own = arrived.own || devices.some(({ user }) => user === context.profile.user);
+    const mine = ({ user }: LeafName) => user === context.profile.user || owed.includes(user);
+    const own = arrived.own || devices.some(mine);
     return { devices, own };
   }
 
