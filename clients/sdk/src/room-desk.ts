@@ -139,12 +139,14 @@ export class RoomDesk {
   async remove(nameOrId: string, person: string): Promise<number> {
     const room = this.#find(nameOrId);
     const user = this.#people.find(person);
-    if (!room.replica.group?.members().some((member) => member.user === user)) {
-      throw new SottoClientError("UNKNOWN_USER", `${person} is not in that room`);
-    }
-    return await room.committer.commit(async (group) =>
-      removeDevices(group, (member) => member.user === user),
-    );
+    // Asked of the group as it is when it can be changed: this device may be coming back into it just now.
+    let present = false;
+    const sequence = await room.committer.commit(async (group) => {
+      present ||= group.members().some((member) => member.user === user);
+      return removeDevices(group, (member) => member.user === user);
+    });
+    if (!present) throw new SottoClientError("UNKNOWN_USER", `${person} is not in that room`);
+    return sequence;
   }
 
   /**

@@ -1,0 +1,186 @@
+import type { Random } from "@sotto/testkit";
+import { entries, type Joined, until } from "../../scenarios/world.ts";
+import type { HostileWorld } from "./hostile-world.ts";
+import { keptEpoch } from "./kept-group.ts";
+import { Mortal } from "./mortal.ts";
+
+/** Writes after which a process that is doomed ends. */
+const doomWritesMax = 6;
+/** A device comes back into one room three times in an hour at most. */
+const lossesMax = 3;
+
+/** A room in which anything happens to anybody at any time, by a seed. */
+export class RandomRoom {
+  readonly #hostile: HostileWorld;
+  readonly #random: Random;
+  readonly #everybody: readonly Mortal[];
+  /** In the room: the first one, its admin, always is. */
+  readonly #inside: Set<Mortal>;
+  /** Never was outside since the room began. */
+  readonly #faithful: Set<Mortal>;
+  readonly #losses = new Map<Mortal, number>();
+  #room = "";
+  #said = 0;
+  /** What happened, for whoever looks at a failure. */
+  readonly story: string[] = [];
+
+  private constructor(hostile: HostileWorld, random: Random, everybody: readonly Mortal[]) {
+    this.#hostile = hostile;
+    this.#random = random;
+    this.#everybody = everybody;
+    this.#inside = new Set(everybody);
+    this.#faithful = new Set(everybody);
+  }
+
+  static async begin(
+    hostile: HostileWorld,
+    random: Random,
+    names: readonly string[],
+  ): Promise<RandomRoom> {
+    const everybody = names.map((name) => new Mortal(hostile, name));
+    for (const mortal of everybody) await mortal.join();
+    const room = new RandomRoom(hostile, random, everybody);
+    const { client } = room.#admin.now;
+    room.#room = (await client.rooms.create("plans")).room;
+    for (const name of names.slice(1)) await client.rooms.add(room.#room, name);
+    await room.check();
+    return room;
+  }
+
+  /** One thing happens. */
+  async happen(): Promise<void> {
+    const dice = this.#random();
+    if (dice < 0.25) await this.#say(this.#pick());
+    else if (dice < 0.4) await this.#renew(this.#pick());
+    else if (dice < 0.52) await this.#removeOrAdd();
+    else if (dice < 0.67) await this.#race();
+    else if (dice < 0.85) await this.#crash(this.#pick());
+    else if (dice < 0.97) await this.#lose(this.#pick());
+    else await this.#restart();
+  }
+
+  /** Everybody inside stands in one epoch and hears the same; who is outside is. Throws where it is not so. */
+  async check(): Promise<void> {
+    const mark = `mark ${++this.#said}`;
+    await this.#admin.step(() => this.#admin.say(this.#room, mark));
+    const inside = [...this.#inside];
+    await until(
+      "everybody inside stands in one epoch",
+      async () => {
+        const epochs = await Promise.all(
+          inside.map(({ store }) => keptEpoch(store.disk, this.#room).catch(() => "none")),
+        );
+        return new Set(epochs).size === 1 && !epochs.includes("none");
+      },
+      30_000,
+    );
+    for (const mortal of inside)
+      await until(
+        `${mortal.name} hears ${mark}`,
+        async () => (await this.texts(mortal)).includes(mark),
+        30_000,
+      );
+    const expected = inside.map(({ name }) => name).sort();
+    const members = this.#admin.now.client.rooms.members(this.#room).map(({ name }) => name);
+    if (members.sort().join() !== expected.join())
+      throw new Error(`${members} are inside, and should be ${expected}`);
+  }
+
+  /** What those heard who never were outside, by name; and all that a server acknowledged to anybody. */
+  async end(): Promise<{ heard: Map<string, string[]>; acknowledged: string[] }> {
+    const heard = new Map<string, string[]>();
+    for (const mortal of this.#faithful) heard.set(mortal.name, await this.texts(mortal));
+    return { heard, acknowledged: this.#everybody.flatMap(({ acknowledged }) => acknowledged) };
+  }
+
+  async texts(mortal: Mortal): Promise<string[]> {
+    const person: Joined = mortal.now;
+    return (await entries(person)).flatMap((entry) =>
+      entry.type === "message" && entry.room === this.#room ? [entry.text] : [],
+    );
+  }
+
+  get #admin(): Mortal {
+    return this.#everybody[0] as Mortal;
+  }
+
+  #pick(among: Iterable<Mortal> = this.#inside): Mortal {
+    const list = [...among];
+    return list[Math.floor(this.#random() * list.length)] as Mortal;
+  }
+
+  async #say(by: Mortal): Promise<void> {
+    const text = `text ${++this.#said}`;
+    this.story.push(`${by.name} says ${text}`);
+    await by.step(() => by.say(this.#room, text));
+  }
+
+  async #renew(by: Mortal): Promise<void> {
+    this.story.push(`${by.name} renews`);
+    await by.step(() => by.now.client.rooms.renew(this.#room));
+  }
+
+  async #removeOrAdd(): Promise<void> {
+    const outside = this.#everybody.filter((mortal) => !this.#inside.has(mortal));
+    const whom = this.#pick(this.#everybody.slice(1));
+    if (this.#inside.has(whom) && this.#inside.size > 2) await this.#remove(whom);
+    else if (outside.length > 0) await this.#add(this.#pick(outside));
+  }
+
+  async #remove(whom: Mortal): Promise<void> {
+    this.story.push(`${whom.name} is removed`);
+    this.#inside.delete(whom);
+    this.#faithful.delete(whom);
+    await this.#admin.step(() => this.#admin.now.client.rooms.remove(this.#room, whom.name));
+  }
+
+  async #add(whom: Mortal): Promise<void> {
+    this.story.push(`${whom.name} is added`);
+    await this.#admin.step(() => this.#admin.now.client.rooms.add(this.#room, whom.name));
+    this.#inside.add(whom);
+    await until(
+      `${whom.name} is in`,
+      () =>
+        whom.now.client.rooms
+          .list()
+          .some(({ room, phase }) => room === this.#room && phase === "active"),
+      30_000,
+    );
+  }
+
+  /** Several commit and talk at the same moment. */
+  async #race(): Promise<void> {
+    const racers = new Set([this.#pick(), this.#pick(), this.#pick()]);
+    this.story.push(`${[...racers].map(({ name }) => name)} race`);
+    await Promise.all([...racers].flatMap((mortal) => [this.#renew(mortal)]));
+    await Promise.all([...racers].map((mortal) => this.#say(mortal)));
+  }
+
+  /** Somebody's process ends at some write of what it is doing. */
+  async #crash(who: Mortal): Promise<void> {
+    const write = 1 + Math.floor(this.#random() * doomWritesMax);
+    const moment = this.#random() < 0.5 ? "before" : "after";
+    this.story.push(`${who.name} dies ${moment} write ${write}`);
+    who.store.arm(write, moment);
+    if (this.#random() < 0.5) await this.#renew(who);
+    else await this.#say(who);
+    who.store.disarm();
+  }
+
+  /** Somebody starts again without the group: it was lost. */
+  async #lose(who: Mortal): Promise<void> {
+    const losses = this.#losses.get(who) ?? 0;
+    if (losses === lossesMax) return await this.#say(who);
+    this.#losses.set(who, losses + 1);
+    this.story.push(`${who.name} loses the group`);
+    await who.again(() =>
+      who.store.disk.commit([{ table: "groups", key: this.#room, value: undefined }]),
+    );
+  }
+
+  async #restart(): Promise<void> {
+    this.story.push("the server starts again");
+    await this.#hostile.world.stopServer();
+    await this.#hostile.world.startServer();
+  }
+}

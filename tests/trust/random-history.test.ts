@@ -1,0 +1,36 @@
+import { seededRandom } from "@sotto/testkit";
+import { expect, test } from "vitest";
+import { long, seed } from "./config.ts";
+import { HostileWorld } from "./harness/hostile-world.ts";
+import { RandomRoom } from "./harness/random-room.ts";
+
+const runMs = long ? 600_000 : 30_000;
+const betweenChecks = 4;
+const names = ["alice", "bob", "carol", "dave", "erin"];
+
+test(
+  `${runMs / 1000} s of adds, removes, updates, races, crashes and lost groups end with nobody outside (--seed ${seed})`,
+  async () => {
+    await using hostile = await HostileWorld.start();
+    const room = await RandomRoom.begin(hostile, seededRandom(seed), names);
+    const end = performance.now() + runMs;
+    let happened = 0;
+    try {
+      while (performance.now() < end) {
+        for (let i = 0; i < betweenChecks; i++, happened++) await room.happen();
+        await room.check();
+      }
+    } catch (cause) {
+      throw new Error(`seed ${seed}, after ${room.story.slice(-12).join("; ")}`, { cause });
+    }
+    const { heard, acknowledged } = await room.end();
+    const [first = [], ...others] = [...heard.values()];
+    expect(first.toSorted()).toEqual([...new Set([...first, ...acknowledged])].toSorted());
+    expect(new Set(first).size, "nothing is doubled").toBe(first.length);
+    for (const other of others) expect(other).toEqual(first);
+    process.stdout.write(
+      `random-history: seed ${seed}, ${happened} things happened, ${acknowledged.length} messages acknowledged\n`,
+    );
+  },
+  runMs + 120_000,
+);
