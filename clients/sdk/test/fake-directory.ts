@@ -36,6 +36,8 @@ export class FakeDirectory implements DirectoryServer {
   pageRecords = 500;
   /** Called before every answer. */
   onAsked: (body: RequestBody) => void = () => {};
+  /** Pages come without a checkpoint. */
+  signsNothing = false;
   /** Takes back what it is handed. */
   takesBack = true;
 
@@ -92,7 +94,7 @@ export class FakeDirectory implements DirectoryServer {
         from: BigInt(from),
         records,
         size: BigInt(this.records.length),
-        checkpoint: await this.checkpoint(),
+        ...(this.signsNothing ? {} : { checkpoint: await this.checkpoint() }),
       });
     }
     if (body.case === "handBackRecords") return await this.#takeBack(body.value);

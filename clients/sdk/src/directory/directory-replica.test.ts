@@ -169,6 +169,27 @@ test("a record that was altered since it was seen is found out, the last one at 
   expect(replica.trust.fault).toMatchObject({ kind: "altered-record", index: 0 });
 });
 
+test("the signature is asked for at every login, also where nothing is new", async () => {
+  const { server, replica } = await world(5);
+  await replica.sync(server);
+  server.signed = server.records.with(4, await (await TestPerson.named("eve")).create());
+  await replica.logIn(server, 5, () => 0);
+  expect(replica.trust.fault).toMatchObject({ kind: "fork", shown: { size: 5 } });
+});
+
+test("a server that signs nothing is not followed, and what it altered is found all the same", async () => {
+  const { server, replica } = await world(5);
+  await replica.sync(server);
+  server.signsNothing = true;
+  await expect(replica.logIn(server, 5, () => 0)).rejects.toMatchObject({
+    code: "SERVER_MISBEHAVED",
+  });
+  expect(replica.trust.standing).toBe("good");
+  server.records = server.records.with(2, await (await TestPerson.named("eve")).create());
+  await replica.logIn(server, 5, () => 0);
+  expect(replica.trust.fault).toMatchObject({ kind: "altered-record", index: 2 });
+});
+
 test("a server that has less is handed back what it lacks, before anybody logs in, and no alarm is raised", async () => {
   const { server, replica } = await world(6);
   await replica.sync(server);

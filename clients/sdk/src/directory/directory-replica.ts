@@ -115,8 +115,14 @@ export class DirectoryReplica {
    */
   async logIn(connection: DirectoryServer, size: number, random: () => number): Promise<void> {
     try {
-      await this.sync(connection, size);
-      await this.recheck(connection, random);
+      try {
+        // Also where nothing is new: the server's signature is asked for at every login.
+        await this.sync(connection);
+        await this.sync(connection, size);
+      } finally {
+        // Also where there is no signature: a server that found its store altered signs nothing over it.
+        await this.recheck(connection, random);
+      }
     } catch (error) {
       if (!this.trust.fault) throw error;
     }
