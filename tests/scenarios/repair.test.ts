@@ -162,27 +162,42 @@ test("a device that comes back again and again is told to wait", async () => {
   expect(bob.client.rooms.find("general").phase).toBe("lost");
 });
 
-test("a device that was not given a change of the room notices, and comes back by itself", async () => {
-  await using world = await World.start();
-  const transport = new TamperingTransport();
-  const alice = await world.person("alice");
-  const bob = await world.person("bob", { transport });
-  await alice.client.send("general", "one");
-  await until("bob heard one", async () => (await texts(bob)).includes("one"));
-  let held = 0;
-  transport.tamper = (record) =>
-    record.kind === RecordKind.HANDSHAKE && held++ === 0 ? undefined : record;
-  const carol = await world.person("carol");
-  await alice.client.send("general", "two");
-  const dave = await world.person("dave");
-  await dave.client.send("general", "three");
-  await until("bob has all", async () => (await texts(bob)).length === 3);
-  expect(await texts(bob)).toEqual(["one", "two", "three"]);
-  for (const person of [alice, bob, carol, dave])
-    await until(
-      `${person.name} sees all four`,
-      () => person.client.rooms.members("general").length === 4,
+test.each([
+  ["once", 1],
+  ["for good", Number.POSITIVE_INFINITY],
+])(
+  "a device from which a change of the room is held back %s goes on with the others",
+  async (_, times) => {
+    await using world = await World.start();
+    const transport = new TamperingTransport();
+    const alice = await world.person("alice");
+    const bob = await world.person("bob", { transport });
+    await alice.client.send("general", "one");
+    await until("bob heard one", async () => (await texts(bob)).includes("one"));
+    let first: bigint | undefined;
+    let held = 0;
+    transport.tamper = (record) => {
+      if (record.kind !== RecordKind.HANDSHAKE) return record;
+      first ??= record.sequence;
+      return record.sequence === first && held++ < times ? undefined : record;
+    };
+    const carol = await world.person("carol");
+    await alice.client.send("general", "two");
+    await alice.client.rooms.renew("general");
+    await carol.client.send("general", "three");
+    await until("bob has all", async () => (await texts(bob)).length === 3);
+    expect(await texts(bob)).toEqual(["one", "two", "three"]);
+    await bob.client.send("general", "four");
+    await until("carol hears bob", async () => (await texts(carol)).includes("four"));
+    for (const person of [alice, bob, carol])
+      await until(
+        `${person.name} sees all three`,
+        () => person.client.rooms.members("general").length === 3,
+      );
+    const rejoins = (await entries(alice)).filter(
+      (entry) => entry.type === "membership" && entry.change === "rejoined",
     );
-  await bob.client.send("general", "four");
-  await until("carol hears bob", async () => (await texts(carol)).includes("four"));
-});
+    expect(rejoins).toHaveLength(times === 1 ? 0 : 1);
+    expect(await kinds(bob)).not.toContain("history-unavailable");
+  },
+);

@@ -1,16 +1,21 @@
+import { usersOf } from "@sotto/identity";
 import { type CommitExpectation, type Group, MlsError } from "@sotto/mls";
 import { type Envelope, EnvelopeKind, ErrorCode, toHex, toSafeNumber } from "@sotto/protocol";
 import { serverError } from "../errors.ts";
 import type { JudgedStep } from "./handshake-step.ts";
 import { judgeAt } from "./judge.ts";
 import { loseStep } from "./lose-step.ts";
+import type { RoomState } from "./room-state.ts";
 
 /** Bad commits in a row that are named by the next one; with more of them the device comes back anew. */
 const skippedMax = 500;
+/** So many people must contradict a device before it believes that it is the one who went astray. */
+const contradictedByMax = 2;
 
 /**
- * Applies another device's commit. One that breaks the rules is skipped by everybody alike; whoever finds by
- * the next commit that others skipped something else than it did is the one that went astray.
+ * Applies another device's commit. One that breaks the rules is skipped by everybody alike. One that does not
+ * apply here and says that others skipped something else contradicts this device: where two people do, or all
+ * of the others, it is the one who went astray. A single member cannot lead anybody away so.
  */
 export async function applyCommit(step: JudgedStep, group: Group): Promise<void> {
   const { context, state, connection, envelope, sequence } = step;
@@ -25,15 +30,33 @@ export async function applyCommit(step: JudgedStep, group: Group): Promise<void>
       judge: judgeAt(context, toSafeNumber(envelope.directorySize)),
     });
     state.skipped = [];
+    state.contradictedBy = [];
   } catch (error) {
     if (!isAboutCommit(error)) throw error;
-    const alike = envelope.skipped.map(Number).join() === state.skipped.join();
-    const astray = error instanceof MlsError && isAboutState(error);
-    if (!alike || astray || state.skipped.length >= skippedMax)
-      return loseStep(state, "this device lost step with the room");
+    if (contradicts(state, envelope, error)) {
+      const user = toHex(envelope.committer?.user ?? new Uint8Array());
+      state.contradictedBy = [...new Set([...state.contradictedBy, user])];
+    }
+    if (isAstray(step, error)) return loseStep(state, "this device lost step with the room");
     state.skipped = [...state.skipped, sequence];
     context.notice(state.room, "a change that breaks the room's rules was skipped");
   }
+}
+
+/** True where its committer has another group than this device, or skipped other records. */
+function contradicts(state: RoomState, envelope: Envelope, error: unknown): boolean {
+  const elsewhere =
+    error instanceof MlsError && (error.code === "FUTURE_EPOCH" || error.code === "WRONG_EPOCH");
+  return elsewhere || envelope.skipped.map(Number).join() !== state.skipped.join();
+}
+
+function isAstray({ context, state }: JudgedStep, error: unknown): boolean {
+  if (error instanceof MlsError && (error.code === "BROKEN_STATE" || error.code === "REMOVED"))
+    return true;
+  const people = state.roster ? usersOf(state.roster) : new Set();
+  const others = people.size - (people.has(context.profile.user) ? 1 : 0);
+  const enough = Math.min(contradictedByMax, Math.max(1, others));
+  return state.contradictedBy.length >= enough || state.skipped.length >= skippedMax;
 }
 
 /** Other failures pass, and say nothing about the commit. */
@@ -42,10 +65,6 @@ function isAboutCommit(error: unknown): boolean {
   const code = serverError(error)?.code;
   const neverUploaded = code === ErrorCode.UNKNOWN_OBJECT || code === ErrorCode.OBJECT_INCOMPLETE;
   return neverUploaded || error instanceof MlsError;
-}
-
-function isAboutState({ code }: MlsError): boolean {
-  return code === "FUTURE_EPOCH" || code === "BROKEN_STATE" || code === "REMOVED";
 }
 
 function expectationOf(envelope: Envelope): CommitExpectation {

@@ -1,4 +1,3 @@
-import { usersOf } from "@sotto/identity";
 import type { JoinedGroup } from "@sotto/mls";
 import { type DeviceId, type Envelope, EnvelopeKind, toHex, toSafeNumber } from "@sotto/protocol";
 import { sha256 } from "../bytes.ts";
@@ -41,7 +40,7 @@ export async function writeExternalCommit(
     signatureKey: context.mlsKey,
     judge: judgeAt(context, context.directory.size),
   });
-  if (context.checks.groupInfo) checkGroupInfo(state, last, joined.joined);
+  if (context.checks.groupInfo) checkGroupInfo(state, last, joined.joined, joined.group.policy);
   const newTree = await joined.group.tree();
   const treePart = await context.parts.describe(newTree);
   const draft = {
@@ -59,11 +58,15 @@ export async function writeExternalCommit(
   return { envelope, sha256: hash, tree: newTree, treePart };
 }
 
-/** Throws SERVER_MISBEHAVED unless the group is that of the record's committer, a member, and not an older one. */
+/**
+ * Throws SERVER_MISBEHAVED unless the group is that of the record's committer, a member; not an older one; and
+ * with the members and the policy that the room's records have given it, where this device knows them all.
+ */
 function checkGroupInfo(
-  { roster, rosterHasGaps, epochSeen }: RoomState,
+  { roster, rosterHasGaps, epochSeen, unremoved, policies }: RoomState,
   last: Envelope,
   joined: JoinedGroup,
+  policy: Uint8Array,
 ): void {
   const refused = (why: string) =>
     new SottoClientError(
@@ -76,7 +79,11 @@ function checkGroupInfo(
   // Records that everybody skipped count in the room, and not in the group.
   if (joined.epoch < epochSeen || joined.epoch > toSafeNumber(last.epoch))
     throw refused("is older than what it has seen");
-  const known = new Set<string>([...usersOf(roster), ...roster.former]);
-  if (!rosterHasGaps && joined.members.some(({ user }) => !known.has(user)))
+  if (rosterHasGaps) return;
+  const known = (device: string) =>
+    roster.devices.has(device as DeviceId) || unremoved.includes(device);
+  if (!joined.members.every(({ device }) => known(device)))
     throw refused("holds somebody who is not in the room");
+  if (policies.length > 0 && !policies.includes(toHex(policy)))
+    throw refused("has another policy than the room");
 }

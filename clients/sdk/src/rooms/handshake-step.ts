@@ -29,6 +29,9 @@ import { type PendingRecord, type RoomState, sinceOf } from "./room-state.ts";
 import { rosterOnEntry } from "./roster-on-entry.ts";
 import type { SenderChains } from "./sender-chains.ts";
 
+/** Policies that a group may have where its members skipped changes of it. */
+const policiesMax = 4;
+
 /** One record of the handshake subject on its way through this device. */
 export interface HandshakeStep {
   readonly context: RoomContext;
@@ -37,6 +40,8 @@ export interface HandshakeStep {
   readonly chains: SenderChains;
   readonly connection: Connection;
   readonly sequence: number;
+  /** What is missing before this record was asked for once more, in vain. */
+  readonly readAgain: boolean;
 }
 
 /** A handshake record that follows the room's rules. */
@@ -71,8 +76,8 @@ export async function stepHandshake(
   const step: JudgedStep = { ...taken, recordSha256, envelope: judged.envelope };
   const before = taken.group && parsePolicy(taken.group.policy).history;
   const group = await nextGroup(step);
-  if (group && state.phase === "active") state.epochSeen = group.epoch;
   foldIn(step, group);
+  noteGroup(step, group);
   const entry = historyEntry(step) ?? policyEntry(step, before, group);
   const policy = group ? parsePolicy(group.policy).history : before;
   state.telling = afterHandshake(state.telling, {
@@ -121,11 +126,14 @@ function passedOver(step: BreachedStep): HandshakeResult {
   return { result: { changes: [], groupChanged: false }, group };
 }
 
-/** True where a member's record follows one that this device was not given, or was given another way. */
+/** A record follows one that this device was not given, or was given another way: to be read once more. */
+export class RecordsMissing extends Error {
+  override readonly name = "RecordsMissing";
+}
+
 function missedBefore({ state, envelope }: BreachedStep): boolean {
   const { roster } = state;
-  const committer = toHex(envelope?.committer?.device ?? new Uint8Array()) as DeviceId;
-  if (!roster || !envelope || !roster.devices.has(committer)) return false;
+  if (!roster || !envelope) return false;
   const previous = toSafeNumber(envelope.previousSequence);
   return (
     previous > roster.foldedTo ||
@@ -134,8 +142,21 @@ function missedBefore({ state, envelope }: BreachedStep): boolean {
 }
 
 /** What the others know came to pass without this device: it goes on only by coming back. */
-function missed({ state, group, sequence, envelope, recordSha256 }: BreachedStep): HandshakeResult {
-  if (envelope) state.roster = foldRoster(state.roster, envelope, sequence, recordSha256);
+function missed(step: BreachedStep): HandshakeResult {
+  const { state, group, sequence, envelope, recordSha256 } = step;
+  if (!step.readAgain) throw new RecordsMissing("the server held back records of this room");
+  const { roster } = state;
+  const committer = toHex(envelope?.committer?.device ?? new Uint8Array()) as DeviceId;
+  if (roster && envelope)
+    // Only who is known here as a member says who else comes and goes.
+    state.roster = roster.devices.has(committer)
+      ? foldRoster(roster, envelope, sequence, recordSha256)
+      : {
+          ...roster,
+          foldedTo: sequence,
+          headHash: recordSha256,
+          epoch: toSafeNumber(envelope.epoch),
+        };
   state.rosterHasGaps = true;
   state.since = {};
   state.pending = undefined;
@@ -181,6 +202,7 @@ async function mergeOwn(step: JudgedStep, won: PendingRecord): Promise<Group | u
     }
     state.phase = "active";
     state.skipped = [];
+    state.contradictedBy = [];
     if (envelope.kind === EnvelopeKind.REJOIN)
       state.rejoins = [...state.rejoins, context.clock.now()].slice(-rejoinsMax);
     state.owedTree = toHex(envelope.tree?.sha256 ?? new Uint8Array());
@@ -211,6 +233,7 @@ async function enter(step: JudgedStep): Promise<Group | undefined> {
       throw new SottoClientError("ALTERED", "the invitation is for another room");
     state.phase = "active";
     state.skipped = [];
+    state.contradictedBy = [];
     state.roster = await rosterOnEntry(step, group);
     state.rosterHasGaps = false;
     state.since = sinceOf(state.roster, {});
@@ -221,6 +244,20 @@ async function enter(step: JudgedStep): Promise<Group | undefined> {
     loseStep(state, "the invitation into this room could not be opened");
     return undefined;
   }
+}
+
+/** What the group must be like when this device has to come back into it. */
+function noteGroup({ state, envelope }: JudgedStep, group: Group | undefined): void {
+  const follows = group && state.phase === "active" ? group : undefined;
+  const set = envelope.kind === EnvelopeKind.POLICY ? [toHex(envelope.policy)] : [];
+  const policies = [...(follows ? [toHex(follows.policy)] : state.policies), ...set];
+  state.policies = [...new Set(policies)].slice(-policiesMax);
+  if (!follows) return;
+  state.epochSeen = follows.epoch;
+  state.unremoved = follows
+    .members()
+    .map(({ device }) => device)
+    .filter((device) => !state.roster?.devices.has(device as DeviceId));
 }
 
 function foldIn(step: JudgedStep, group: Group | undefined): void {

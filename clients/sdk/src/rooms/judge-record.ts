@@ -21,7 +21,12 @@ export type JudgedRecord =
  * nothing else, so that everybody judges alike. Rejects where the directory cannot be had now.
  */
 export async function judgeRecord(
-  { context, state, connection, sequence }: Omit<HandshakeStep, "group" | "chains">,
+  {
+    context,
+    state,
+    connection,
+    sequence,
+  }: Pick<HandshakeStep, "context" | "state" | "connection" | "sequence">,
   data: Uint8Array,
 ): Promise<JudgedRecord> {
   try {

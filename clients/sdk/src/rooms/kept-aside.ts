@@ -63,6 +63,11 @@ export class KeptAside {
     return [...this.#kept.values()];
   }
 
+  /** The record at a sequence of the room. */
+  at(sequence: number): Kept | undefined {
+    return this.#kept.get(sequence);
+  }
+
   find(device: DeviceId, id: MessageId): Kept | undefined {
     return this.all().find((kept) => kept.device === device && kept.id === id);
   }

@@ -77,6 +77,8 @@ export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<
     context.notice(state.room, "a message was not what its sender sealed; it is not shown");
     return { changes: [], groupChanged: true };
   }
+  // The room is read once more.
+  if (step.aside.at(step.sequence)) return nothing;
   return {
     changes: keepAside(step, device, id, opened === "early" ? sealed : undefined),
     groupChanged: false,
@@ -101,8 +103,11 @@ async function stepOpened(
   { user, content, encoded, link }: Opened,
 ): Promise<StepResult> {
   const author = { user, device };
-  const changes = followSender(step.context, step.chains, author, step.sequence, link);
-  const taken = await take(step, author, { id, content, encoded });
+  const kept = step.aside.at(step.sequence);
+  const changes = kept ? await step.aside.settle(step.context.history, kept) : [];
+  changes.push(...followSender(step.context, step.chains, author, step.sequence, link));
+  const place = { ...step, late: kept !== undefined };
+  const taken = await take(place, author, { id, content, encoded });
   return { changes: [...changes, ...taken.changes], replies: taken.replies, groupChanged: true };
 }
 

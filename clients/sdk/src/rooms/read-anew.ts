@@ -7,7 +7,7 @@ import type { RoomState } from "./room-state.ts";
 /**
  * A room's log that is read from its beginning because the server replaced it. Where it ends before what this
  * device has followed, the server was set back: the device comes back into the group of that time, unless
- * somebody is in it who has been taken out since.
+ * somebody is in it who is not in the room any more.
  */
 export class ReadAnew {
   #last: { readonly sequence: number; readonly sha256: string; readonly epoch: number } | undefined;
@@ -28,7 +28,8 @@ export class ReadAnew {
     if (!this.#last || !roster || phase !== "active" || this.#last.sha256 === roster.headHash)
       return false;
     const { sequence: foldedTo, sha256: headHash, epoch } = this.#last;
-    state.roster = { ...roster, foldedTo, headHash, epoch, former: [] };
+    state.roster = { ...roster, foldedTo, headHash, epoch };
+    state.policies = [];
     state.epochSeen = 0;
     state.skipped = [];
     loseStep(state, "the server's copy of this room is older than what this device has seen");

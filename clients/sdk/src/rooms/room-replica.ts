@@ -14,7 +14,7 @@ import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError, serverError } from "../errors.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { Serial } from "../serial.ts";
-import { stepHandshake } from "./handshake-step.ts";
+import { RecordsMissing, stepHandshake } from "./handshake-step.ts";
 import { KeptAside } from "./kept-aside.ts";
 import { openEarly, type StepResult, stepMessage } from "./message-step.ts";
 import { ReadAnew } from "./read-anew.ts";
@@ -84,6 +84,8 @@ export class RoomReplica {
   #head = Number.POSITIVE_INFINITY;
   #closed = false;
   #anew: ReadAnew | undefined;
+  /** The handshake record from which on the room was read once more, because one behind it did not come. */
+  #readAgain: number | undefined;
   /** What a store that failed did not take: without it the next commit would skip over records. */
   #unsaved: ReadonlyMap<string, StoreChange> = new Map();
 
@@ -315,8 +317,9 @@ export class RoomReplica {
       return await stepMessage({ ...this.#parts(), sequence }, record.data);
     }
     await this.#anew?.take(sequence, record.data);
+    const foldedTo = this.state.roster?.foldedTo;
     const { result, group } = await stepHandshake(
-      { ...this.#parts(), connection, sequence },
+      { ...this.#parts(), connection, sequence, readAgain: this.#readAgain === foldedTo },
       record.data,
     );
     this.group = group;
@@ -343,7 +346,10 @@ export class RoomReplica {
   #failed(error: unknown): void {
     if (this.#closed || this.context.signal.aborted) return;
     const connection = this.#subscribedOn;
-    if (!isConnectionLoss(error)) {
+    if (error instanceof RecordsMissing) {
+      this.#readAgain = this.state.roster?.foldedTo ?? 0;
+      this.state.cursor = Math.min(this.state.cursor, this.#readAgain);
+    } else if (!isConnectionLoss(error)) {
       this.context.notice(
         this.room,
         `a record could not be processed: ${error instanceof Error ? error.message : "?"}`,

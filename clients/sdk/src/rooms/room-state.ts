@@ -45,6 +45,12 @@ export interface RoomState {
   owedTree: string;
   /** When this device's leaf got its keys (ms), and how many messages it had sent by then. */
   renewed: { readonly at: number; readonly sent: number };
+  /** People whose commits since the last good one do not fit what this device has of the group. */
+  contradictedBy: readonly string[];
+  /** Devices that are in the group and not in the roster: their removal was skipped. */
+  unremoved: readonly string[];
+  /** The policy (hex) of the group, and those that were set since and that it may have. */
+  policies: readonly string[];
   /** Changes of the room are not known here: there may be members whom the roster does not hold. */
   rosterHasGaps: boolean;
   /** Why this device had to come back; empty where it did not. */
@@ -78,6 +84,9 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     given: [],
     owedTree: "",
     renewed: { at: 0, sent: 0 },
+    contradictedBy: [],
+    unremoved: [],
+    policies: [],
     rosterHasGaps: false,
     lostBecause: "",
     epochSeen: 0,
@@ -122,6 +131,9 @@ export function parseRoomState(value: Uint8Array): RoomState {
     given: (json.given ?? []).map(parsePending),
     owedTree: json.owedTree ?? "",
     renewed: json.renewed ?? { at: 0, sent: json.senderSequence },
+    contradictedBy: json.contradictedBy ?? [],
+    unremoved: json.unremoved ?? [],
+    policies: json.policies ?? [],
     rosterHasGaps: json.rosterHasGaps ?? false,
     lostBecause: json.lostBecause ?? "",
     epochSeen: json.epochSeen ?? 0,
