@@ -11,7 +11,7 @@ import type { RoomState } from "./room-state.ts";
  * The room's last handshake record, by which a device comes in: signed by its committer, and the one that the
  * roster ends with. Where this device has folded the roster itself, no older record and no other one passes.
  * Where it has none it takes the server's, until the room's own records go on from it. Rejects with
- * NOT_REACHABLE where the room has changed meanwhile.
+ * NOT_REACHABLE where the room has changed meanwhile, with SERVER_MISBEHAVED where the server shows an older one.
  */
 export async function lastHandshake(
   context: RoomContext,
@@ -29,8 +29,15 @@ export async function lastHandshake(
     state.roster = rosterFromMessage(message);
   }
   const { foldedTo, headHash } = state.roster;
-  const isLast = foldedTo === toSafeNumber(sequence) && headHash === toHex(await sha256(data));
-  if (!isLast && context.checks.groupInfo)
+  if (!context.checks.groupInfo) return envelope;
+  const shown = toSafeNumber(sequence);
+  const isLast = foldedTo === shown && headHash === toHex(await sha256(data));
+  if (!isLast && shown <= foldedTo)
+    throw new SottoClientError(
+      "SERVER_MISBEHAVED",
+      "the server shows an older state of the room than this device has seen",
+    );
+  if (!isLast)
     throw new SottoClientError("NOT_REACHABLE", "the room changed while this device came in");
   return envelope;
 }

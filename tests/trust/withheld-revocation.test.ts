@@ -1,0 +1,85 @@
+import { RecordKind } from "@sotto/protocol";
+import type { Checks } from "@sotto/sdk";
+import { expect, test } from "vitest";
+import { texts, until } from "../scenarios/world.ts";
+import { HostileWorld } from "./harness/hostile-world.ts";
+import { keptGroup } from "./harness/kept-group.ts";
+import { storeMessage } from "./harness/lax-keyserver.ts";
+import { notices } from "./harness/notices.ts";
+import { secondDevice } from "./harness/second-device.ts";
+import { ShownDirectory } from "./harness/shown-directory.ts";
+import { textsOpened } from "./harness/spy.ts";
+import { Wire } from "./harness/wire.ts";
+
+/**
+ * Alice's phone is stolen; she revokes it. The server works with the thief: it hides the revocation from bob, and with
+ * it everything after it in the room that they share, so that he goes on sealing for the phone.
+ */
+async function attack(checks: Partial<Checks>) {
+  const hostile = await HostileWorld.start();
+  const { world } = hostile;
+  const wire = new Wire();
+  const alice = await world.person("alice");
+  const bob = await world.person("bob", { transport: wire, checks });
+  const carol = await world.person("carol");
+  const phone = await secondDevice(world, alice, "phone");
+  const { room } = bob.client.rooms.find("general");
+  const plans = await carol.client.rooms.create("plans");
+  await carol.client.rooms.add("plans", "bob");
+  await bob.client.rooms.waitFor(plans.room, 10_000);
+  await until("bob knows the phone", () =>
+    bob.client.rooms.members(room).some(({ devices }) => devices === 2),
+  );
+  await phone[Symbol.asyncDispose]();
+  const thief = await keptGroup(phone.store, room);
+  const shown = await ShownDirectory.of(await hostile.keys(), await hostile.identityRecords());
+  const shows = shown.tampering();
+  const told = notices(bob.client);
+  let hiding = false;
+  wire.tampering = {
+    ...shows,
+    record: (record) =>
+      hiding && Buffer.from(record.room).toString("hex") === room ? [] : undefined,
+    request: (body, line) => {
+      if (body.case === "append" && Buffer.from(body.value.room).toString("hex") === room)
+        return { answer: storeMessage(hostile, body, bob.client.profile.device) };
+      return shows.request?.(body, line);
+    },
+  };
+  hiding = true;
+  await alice.client.devices.revoke("phone");
+  await until("it is out of the room for carol", () =>
+    carol.client.rooms.members(room).every(({ devices }) => devices === 1),
+  );
+  return { hostile, alice, bob, carol, room, plans: plans.room, thief, told };
+}
+
+test("a revocation that the server hides is known by anybody's next word, and nothing more is sealed", async () => {
+  const { hostile, bob, carol, room, plans, thief, told } = await attack({});
+  await using _ = hostile;
+  await carol.client.send(plans, "did you hear of alice's phone?");
+  await until("bob is told", () => told.some((text) => /directory/.test(text)), 20_000);
+  expect(told.join("\n")).toMatch(
+    /holds back records of its key directory.*A device may have been revoked in one of them, so this device sends nothing/s,
+  );
+  await expect(bob.client.send(room, "for alice alone")).rejects.toMatchObject({
+    code: "DIRECTORY_WITHHELD",
+  });
+  expect(await textsOpened(thief, await hostile.records(room))).not.toContain("for alice alone");
+});
+
+test("control: without that check bob goes on sealing for the thief", async () => {
+  const { hostile, bob, carol, room, plans, thief } = await attack({
+    headGossip: false,
+    withheldRecords: false,
+  });
+  await using _ = hostile;
+  await carol.client.send(plans, "did you hear of alice's phone?");
+  await until("bob reads", async () => (await texts(bob)).length > 0);
+  bob.client.send(room, "for alice alone").catch(() => {});
+  await until("it is stored", async () => {
+    const records = await hostile.records(room);
+    return records.at(-1)?.kind === RecordKind.MESSAGE;
+  });
+  expect(await textsOpened(thief, await hostile.records(room))).toContain("for alice alone");
+});
