@@ -3,6 +3,7 @@ import { CommandContext } from "../command.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
 import { bytesText } from "../progress.ts";
+import { type KeysChangedLine, keysChanged } from "./keys-changed.ts";
 import { count, positive } from "./people.ts";
 import { historyMeaning } from "./rooms.ts";
 
@@ -99,7 +100,7 @@ function describe(output: Output, line: Line): string | undefined {
     case "policy":
       return output.dim(`${room} ${line["by"]} decided: ${historyMeaning(line["history"])}`);
     case "keys-changed":
-      return output.dim(`${room} ${keysChanged(line)}`);
+      return output.dim(`${room} ${printable(keysChanged(line as unknown as KeysChangedLine))}`);
     case "presence":
       return output.dim(`${line["user"]} is ${line["state"]}`);
     case "typing":
@@ -118,24 +119,6 @@ function describe(output: Output, line: Line): string | undefined {
 /** From whom this device has it, where it was not there itself. */
 function told(output: Output, line: Line): string {
   return line["toldBy"] ? output.dim(`  (told by ${line["toldBy"]})`) : "";
-}
-
-/** Who, what, and who signed it. */
-function keysChanged(line: Line): string {
-  const by = line["by"] as { kind: string; user: string; name: string };
-  const device = `"${printable(line["deviceName"])}"`;
-  const what = {
-    "device-added": `has a new device, ${device}`,
-    "device-revoked": `revoked the device ${device}`,
-    "recovery-set": "has a new recovery phrase",
-    "identity-reset": "lost all devices and began anew: safety numbers change",
-  }[String(line["change"])];
-  const who = {
-    device: `signed by the device "${printable(by.name)}"`,
-    recovery: "signed by the recovery phrase",
-    owner: `allowed by ${by.user}, who owns this server`,
-  }[by.kind];
-  return `${line["user"]} ${what} (${who})`;
 }
 
 function time(at: unknown): string {

@@ -5,13 +5,20 @@ import type { StoreChange } from "../ports/profile-store.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import type { RoomState } from "../rooms/room-state.ts";
 
+/** What telling of changes needs of a client. */
+export type KeyChangesContext = Pick<RoomContext, "notice"> & {
+  readonly profile: Pick<RoomContext["profile"], "user" | "device">;
+  readonly directory: Pick<RoomContext["directory"], "directory">;
+  readonly history: Pick<RoomContext["history"], "changesFor">;
+};
+
 /** The history entries, and the notice, by which people hear whose keys changed, and who signed that. */
 export class KeyChanges {
-  readonly #context: RoomContext;
+  readonly #context: KeyChangesContext;
   readonly #rooms: () => readonly RoomState[];
 
   /** `rooms` answers the state of every room of this device. */
-  constructor(context: RoomContext, rooms: () => readonly RoomState[]) {
+  constructor(context: KeyChangesContext, rooms: () => readonly RoomState[]) {
     this.#context = context;
     this.#rooms = rooms;
   }

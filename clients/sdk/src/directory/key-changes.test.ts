@@ -1,0 +1,108 @@
+import { Directory } from "@sotto/identity";
+import { EnvelopeKind, parseRoomId, type UserId } from "@sotto/protocol";
+import { expect, test } from "vitest";
+import { newDevice, newSigner, TestPerson } from "../../../../libs/identity/test/person.ts";
+import { leafOf, TestRoom } from "../../../../libs/identity/test/room.ts";
+import { textOf } from "../bytes.ts";
+import { History } from "../history/history.ts";
+import { MemoryStore } from "../ports/memory-store.ts";
+import type { StoreChange } from "../ports/profile-store.ts";
+import { newRoomState, type RoomPhase } from "../rooms/room-state.ts";
+import { KeyChanges } from "./key-changes.ts";
+
+/** A room of this device, with people in it, read to record 9. */
+function roomOf(byte: string, phase: RoomPhase, ...users: readonly UserId[]) {
+  const room = new TestRoom(parseRoomId(byte.repeat(16)));
+  const [first, ...others] = users.map((user) => leafOf(user));
+  if (!first) throw new Error("nobody is in that room");
+  room.fold({ kind: EnvelopeKind.CREATE, by: first });
+  if (others.length > 0) room.fold({ kind: EnvelopeKind.ADD, by: first, added: others });
+  const state = newRoomState(room.room, 1);
+  state.phase = phase;
+  state.roster = room.roster;
+  state.cursor = 9;
+  return state;
+}
+
+async function world() {
+  const directory = new Directory();
+  const [owner, bob] = [await TestPerson.named("olga"), await TestPerson.named("bob")];
+  await directory.apply(await owner.create());
+  await directory.apply(await bob.create());
+  const states = [
+    roomOf("aa", "active", owner.user, bob.user),
+    roomOf("bb", "active", owner.user),
+    roomOf("cc", "left", owner.user, bob.user),
+  ];
+  const notices: string[] = [];
+  const history = await History.open(new MemoryStore());
+  /** What the device `of` tells of a record. */
+  const told = async (record: Uint8Array, of = owner, device = of.first.id) => {
+    const changes = [await directory.apply(record)];
+    const profile = { user: of.user, device };
+    const notice = (_room: string, text: string) => notices.push(text);
+    const context = { profile, directory: { directory }, history, notice };
+    return entriesOf(new KeyChanges(context, () => states).tell(changes));
+  };
+  return { directory, owner, bob, told, notices };
+}
+
+function entriesOf(changes: readonly StoreChange[]) {
+  return changes
+    .filter(({ table, value }) => table === "history" && value !== undefined)
+    .map(({ value }) => JSON.parse(textOf(value ?? new Uint8Array())));
+}
+
+test("each kind of change is told once, where one is together with the person, with who signed it", async () => {
+  const { owner, bob, told, notices } = await world();
+  const [phone, paper, fresh] = [await newDevice(), await newDevice(), await newDevice()];
+  const base = { type: "keys-changed", room: "aa".repeat(16), sequence: 9, user: bob.user };
+  const by = (kind: string, device: string, user: UserId = bob.user) => ({
+    kind,
+    user,
+    device,
+    name: "laptop",
+  });
+  const invite = await newSigner();
+  expect(await told(await bob.add(phone))).toEqual([
+    {
+      ...base,
+      change: "device-added",
+      device: phone.id,
+      deviceName: "laptop",
+      by: by("device", bob.first.id),
+    },
+  ]);
+  expect(await told(await bob.recovery(paper))).toMatchObject([
+    { change: "recovery-set", device: paper.id, by: by("device", bob.first.id) },
+  ]);
+  expect(await told(await bob.revoke(bob.first.id, paper))).toMatchObject([
+    { change: "device-revoked", device: bob.first.id, by: by("recovery", paper.id) },
+  ]);
+  const reset = await bob.reset(fresh, invite, await owner.allows(bob.user, invite));
+  // The owner's own device allowed it: to that device it is no news.
+  const another = await newDevice();
+  expect(await told(await owner.add(another))).toEqual([]);
+  expect(await told(reset, owner, another.id)).toMatchObject([
+    { change: "identity-reset", device: fresh.id, by: by("owner", owner.first.id, owner.user) },
+  ]);
+  expect(await told(await (await TestPerson.named("carol")).create())).toEqual([]);
+  expect(notices).toEqual([]);
+});
+
+test("what happens to one's own account stands in every room, and is an alert", async () => {
+  const { owner, told, notices } = await world();
+  const [phone, paper, tablet] = [await newDevice(), await newDevice(), await newDevice()];
+  expect(await told(await owner.add(phone))).toEqual([]);
+  expect(await told(await owner.recovery(paper))).toEqual([]);
+  const rooms = (await told(await owner.add(tablet, phone))).map(({ room }) => room);
+  expect(rooms).toEqual(["aa".repeat(16), "bb".repeat(16)]);
+  await told(await owner.revoke(phone.id, paper));
+  expect(notices).toEqual([
+    expect.stringMatching(/^the device "laptop" was added .*signed by your device "laptop"/),
+    expect.stringMatching(/^your device "laptop" was revoked, signed by your recovery phrase/),
+  ]);
+  // The device that came is told by its own beginning.
+  const late = await newDevice();
+  expect(await told(await owner.add(late), owner, late.id)).toEqual([]);
+});
