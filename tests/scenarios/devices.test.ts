@@ -39,30 +39,28 @@ test("two devices of one person read what others say, and others read both", asy
   );
 });
 
-test("a device that nobody lets in comes in by itself", async () => {
+test("a device that nobody lets in comes in by itself, and hears what the room is called", async () => {
   await using world = await World.start();
   const [alice, bob] = await world.people("alice", "bob");
+  const quiet = await alice.client.rooms.create("quiet", "none");
+  await alice.client.rooms.add("quiet", "bob");
+  await bob.client.rooms.waitFor("quiet", 10_000);
   await bob.client[Symbol.asyncDispose]();
   const store = new LastingStore();
   const link = await alice.client.devices.link();
-  const joins = joinByLink({
-    code: link.code,
-    deviceName: "phone",
-    store,
-    transport: world.transport,
-  });
-  await link.complete(new AbortController().signal);
+  const done = link.complete(new AbortController().signal);
+  const { transport } = world;
+  await joinByLink({ code: link.code, deviceName: "phone", store, transport });
+  await done;
   await alice.client[Symbol.asyncDispose]();
-  await joins;
   // Alone on the server: there is nobody who could add it.
   const phone = await world.open("phone", store);
-  await until("phone is in", () =>
-    phone.client.rooms.list().some(({ phase }) => phase === "active"),
-  );
-  const [room] = phone.client.rooms.list();
-  await phone.client.send(room?.room ?? "", "all by myself");
+  const active = () => phone.client.rooms.list().filter(({ phase }) => phase === "active");
+  await until("phone is in", () => active().length === 2, 15_000);
+  await phone.client.send(quiet.room, "all by myself");
   const later = await world.open("bob", bob.store);
   await until("bob reads it", async () => (await texts(later)).includes("all by myself"));
+  await phone.client.rooms.waitFor("quiet", 10_000);
 });
 
 test("a revoked device is cut off at once, taken out of rooms, and reads nothing more", async () => {

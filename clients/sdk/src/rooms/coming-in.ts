@@ -85,7 +85,8 @@ export class ComingIn {
       const { state, commit } = await entranceInto(this.#context, connection, id);
       const { room, begun } = await this.#known.begin(id, async (known) => {
         if (known && known.replica.state.phase !== "left") return undefined;
-        return { ...state, title: known?.replica.state.title ?? "" };
+        const title = known?.replica.state.title || (await this.#context.history.title(id));
+        return { ...state, title: title ?? "" };
       });
       if (!room || !begun) return true;
       const value = { room: fromHex(id), envelope: commit.envelope };

@@ -263,6 +263,9 @@ function noteGroup({ state, envelope }: JudgedStep, group: Group | undefined): v
 function foldIn(step: JudgedStep, group: Group | undefined): void {
   const { state, envelope, sequence, recordSha256 } = step;
   if (state.roster && state.roster.foldedTo >= sequence) return;
+  const comer = parseDeviceId(envelope.committer?.device ?? new Uint8Array());
+  const isNew = state.roster && !state.roster.devices.has(comer);
+  if (envelope.kind === EnvelopeKind.REJOIN && isNew) state.titleOwed = sequence;
   const begins = envelope.kind === EnvelopeKind.CREATE;
   if (!state.roster && !begins) return;
   state.roster = foldRoster(begins ? undefined : state.roster, envelope, sequence, recordSha256);

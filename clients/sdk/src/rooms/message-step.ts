@@ -211,7 +211,10 @@ async function remember(
   const { room } = state;
   const said: SaidMessage = { room, sequence, sender, device, id, content, encoded };
   const entry = entryOf(said);
-  if (entry?.type === "title" && !(late && state.title)) state.title = entry.title;
+  if (entry?.type === "title" && !(late && state.title)) {
+    state.title = entry.title;
+    state.titleOwed = 0;
+  }
   if (entry && !late) aside.endRun();
   const { history } = context;
   const passed = history.passed(room, device, id);

@@ -30,6 +30,8 @@ export interface RoomState {
   cursor: number;
   roster: Roster | undefined;
   title: string;
+  /** Sequence of the external commit of a device that has not heard the title since; 0 where all have. */
+  titleOwed: number;
   /** Counts this device's messages in this room. */
   senderSequence: number;
   /** Hash of this device's Content before, hex; empty before the first. */
@@ -76,6 +78,7 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     cursor: Math.max(0, entered - 1),
     roster: undefined,
     title: "",
+    titleOwed: 0,
     senderSequence: 0,
     previousSha256: "",
     withdrawn: [],
@@ -123,6 +126,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     cursor: json.cursor,
     roster,
     title: json.title,
+    titleOwed: json.titleOwed ?? 0,
     senderSequence: json.senderSequence,
     previousSha256: json.previousSha256,
     withdrawn: json.withdrawn ?? [],

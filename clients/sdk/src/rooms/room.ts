@@ -22,6 +22,7 @@ export class Room {
   #rejoining = false;
   #toldToWait = false;
   #skipped = 0;
+  #titleOwed = 0;
 
   constructor(replica: RoomReplica) {
     this.replica = replica;
@@ -61,6 +62,8 @@ export class Room {
     // A commit that names what was skipped, and by which others can come in again.
     if (state.skipped.length > this.#skipped) this.upkeep.wake();
     this.#skipped = state.skipped.length;
+    if (state.titleOwed > this.#titleOwed) this.upkeep.wake();
+    this.#titleOwed = state.titleOwed;
     this.asking.wake();
     this.telling.wake();
   }

@@ -62,6 +62,7 @@ export class Upkeep {
       await committer.uploadOwed(connection);
       await this.#takeOut();
       await this.#letIn(connection);
+      await this.#tellTitle();
       await this.#renew();
     } catch (error) {
       if (context.signal.aborted) return;
@@ -106,6 +107,14 @@ export class Upkeep {
     this.#room.telling.arrived();
     // There may be more of them than fit one commit.
     this.#again = true;
+  }
+
+  /** Who came in by an external commit has heard no title: any member tells it, the one that is there first. */
+  async #tellTitle(): Promise<void> {
+    const { context, state } = this.#room.replica;
+    if (state.titleOwed === 0 || !state.title) return;
+    await context.clock.sleep(context.random() * 2 * patienceMs, context.signal);
+    if (state.titleOwed > 0) void this.#room.tellTitle().catch(() => {});
   }
 
   /** New keys for this device from time to time; and for the room a good commit after one that was skipped. */
