@@ -47,6 +47,11 @@ test("a record altered in the store makes sotto audit exit 1, and nothing is sen
   const self = JSON.parse((await runSotto(homeOf("alice"), "--json", "whoami")).out);
   expect(self.directory).toMatchObject({ size: 2, state: "fork" });
   expect(self.directory.why).toContain("record 1");
+  expect(self.directory.evidence).toMatchObject({
+    kind: "altered-record",
+    index: 1,
+    ours: { size: 2 },
+  });
   const people = await runSotto(homeOf("alice"), "audit");
   expect(people.code).toBe(1);
   expect(people.out).toMatch(/FAULT {2}record 1 is not the one/);

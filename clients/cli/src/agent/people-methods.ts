@@ -57,13 +57,18 @@ export const whoami: Method = async (profile) => {
   );
   const recovery = await client.devices.recovery.state();
   const directory = await client.directory.view();
-  const why = client.directory.refusal?.message;
+  const { refusal, fault } = client.directory;
   return {
     ...self(client),
     connection: state,
     recovery,
     cannotOpen: client.cannotOpen,
-    directory: { ...directory, ...(why === undefined ? {} : { why }) },
+    directory: {
+      ...directory,
+      ...(refusal ? { why: refusal.message } : {}),
+      // The proof, to be shown to others.
+      ...(fault ? { evidence: fault } : {}),
+    },
   };
 };
 
