@@ -121,7 +121,7 @@ export class SottoClient implements AsyncDisposable {
     this.profile = parts.context.profile;
     this.people = new People(parts.context);
     this.rooms = new RoomDesk(parts.context, parts.rooms, this.people);
-    this.devices = new DevicesDesk(parts.context, parts.rooms);
+    this.devices = new DevicesDesk(parts.context, parts.rooms, parts.archive);
     this.directory = new DirectoryDesk(parts.context);
     this.media = new MediaLibrary(parts.context, this.rooms);
     this.archive = parts.archive;

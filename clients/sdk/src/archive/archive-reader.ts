@@ -21,6 +21,8 @@ export interface ArchiveReading {
   readonly store: ProfileStore;
   /** False in tests of attacks only: records of anybody count. */
   readonly checked: boolean;
+  /** Batches are passed over. */
+  readonly keysOnly: boolean;
   /** Asks for records of the directory that this device has not seen yet. */
   refreshDirectory(): Promise<void>;
   /** Takes what a batch holds; durable when it resolved. The same again changes nothing. */
@@ -104,8 +106,8 @@ async function take(
   const record = await open(reading, sequence, data);
   if (record?.body.case === "keys")
     return await takeKeys(identity, state, sequence, record, record.body.value);
-  if (record?.body.case === "batch" && (await takeBatch(reading, record.body.value)) === "no-key")
-    state.known.unopened ??= sequence;
+  if (reading.keysOnly || record?.body.case !== "batch") return [];
+  if ((await takeBatch(reading, record.body.value)) === "no-key") state.known.unopened ??= sequence;
   return [];
 }
 

@@ -25,6 +25,8 @@ export interface ArchiveParts {
   readonly signal: AbortSignal;
   /** `context.checks.archive`. */
   readonly checked: boolean;
+  /** What is remembered is not taken in: for who only passes the keys on. */
+  readonly keysOnly?: boolean;
   /** Runs while nothing else changes what this device has of the room. */
   hold<Result>(room: RoomId, task: () => Promise<Result>): Promise<Result>;
   /** Asks the server for newer records of the directory. */
@@ -170,9 +172,9 @@ export class Archive implements AsyncDisposable {
 
   async #read(): Promise<void> {
     let refreshed: Promise<void> | undefined;
-    const { port, store, identity, checked } = this.#parts;
+    const { port, store, identity, checked, keysOnly = false } = this.#parts;
     const reading: ArchiveReading = {
-      ...{ port, store, identity, checked, state: this.#state },
+      ...{ port, store, identity, checked, keysOnly, state: this.#state },
       // Once for each time that it is read: nobody makes this device ask again and again.
       refreshDirectory: () => {
         refreshed ??= this.#parts.refreshDirectory();

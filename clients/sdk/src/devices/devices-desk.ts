@@ -1,5 +1,6 @@
 import { revokeDeviceRecord } from "@sotto/identity";
 import type { DeviceId } from "@sotto/protocol";
+import type { Archive } from "../archive/archive.ts";
 import { SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import type { Rooms } from "../rooms/rooms.ts";
@@ -25,12 +26,14 @@ export class DevicesDesk {
   readonly recovery: RecoveryDesk;
   readonly #context: RoomContext;
   readonly #rooms: Rooms;
+  readonly #archive: Archive;
   #revoking: Promise<number> | undefined;
 
-  constructor(context: RoomContext, rooms: Rooms) {
+  constructor(context: RoomContext, rooms: Rooms, archive: Archive) {
     this.#context = context;
     this.#rooms = rooms;
-    this.recovery = new RecoveryDesk(context);
+    this.#archive = archive;
+    this.recovery = new RecoveryDesk(context, archive);
   }
 
   /**
@@ -64,7 +67,7 @@ export class DevicesDesk {
 
   /** Begins to link a further device: the answer holds the code to show it. */
   async link(): Promise<Link> {
-    return await Link.open(this.#context);
+    return await Link.open(this.#context, this.#archive);
   }
 
   /** One device by its id, the beginning of it, or its name. Rejects with UNKNOWN_DEVICE. */

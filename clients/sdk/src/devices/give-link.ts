@@ -13,6 +13,7 @@ import {
   LinkCounterSchema,
   LinkOfferSchema,
 } from "@sotto/protocol/devices";
+import type { Archive } from "../archive/archive.ts";
 import { randomBytes } from "../bytes.ts";
 import { pinnedLogKey } from "../directory/pinned-log-key.ts";
 import { SottoClientError } from "../errors.ts";
@@ -32,6 +33,8 @@ const onlineTimeoutMs = 30_000;
 const endedHere = "it was ended on the other device";
 /** A device that has made its offer answers at once, or is gone. */
 const answerTimeoutMs = 60_000;
+/** A long history may be longer on its way than somebody waits for a new device. */
+const handOverTimeoutMs = 20_000;
 
 /**
  * A link that waits for a new device: shows a code, and signs in the one device that comes with it. Whoever
@@ -41,18 +44,20 @@ export class Link {
   /** To be shown to the new device, and to nobody else. */
   readonly code: string;
   readonly #context: RoomContext;
+  readonly #archive: Archive;
   readonly #talk: LinkTalk;
   readonly #ends: AbortSignal;
 
-  private constructor(context: RoomContext, code: string, talk: LinkTalk) {
+  private constructor(context: RoomContext, archive: Archive, code: string, talk: LinkTalk) {
     this.#context = context;
+    this.#archive = archive;
     this.code = code;
     this.#talk = talk;
     this.#ends = AbortSignal.timeout(limits.linkLifetimeMs);
   }
 
   /** Opens a mailbox at the server. */
-  static async open(context: RoomContext): Promise<Link> {
+  static async open(context: RoomContext, archive: Archive): Promise<Link> {
     const { profile } = context;
     const secret = randomBytes(32);
     const channel = await LinkChannel.of(secret);
@@ -65,7 +70,12 @@ export class Link {
       ...(logKey ? { logKey } : {}),
       secret,
     });
-    return new Link(context, code, new LinkTalk(mailboxOf(context), channel, context.clock));
+    return new Link(
+      context,
+      archive,
+      code,
+      new LinkTalk(mailboxOf(context), channel, context.clock),
+    );
   }
 
   /**
@@ -90,6 +100,7 @@ export class Link {
         const by = { device: profile.device, signer: signKey };
         return await addDeviceRecord(place, device, accepted, by);
       });
+      await this.#handOver(linked.device);
       await this.#sayDone(index ?? 0, state.next);
       return linked;
     } catch (error) {
@@ -100,6 +111,13 @@ export class Link {
       }
       throw error;
     }
+  }
+
+  /** Gives the new device what this one remembers. Where that cannot be now, it comes a little later. */
+  async #handOver(device: DeviceId): Promise<void> {
+    const late = this.#context.clock.sleep(handOverTimeoutMs, this.#context.signal);
+    const given = this.#archive.flush().then(() => this.#archive.grantDevice(device));
+    await Promise.race([given, late]).catch(() => this.#archive.wake());
   }
 
   /** Shows the new device its place in the chain, and hears its word for it. */

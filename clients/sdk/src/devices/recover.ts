@@ -2,12 +2,16 @@ import { systemClock } from "@sotto/clock";
 import { addDeviceRecord, type Signer, signerFromSeed } from "@sotto/identity";
 import type { SuiteName } from "@sotto/mls";
 import { type DeviceId, ErrorCode } from "@sotto/protocol";
+import { Archive } from "../archive/archive.ts";
+import { connectedArchive } from "../archive/archive-port.ts";
 import { equalBytes, utf8 } from "../bytes.ts";
 import { allChecks } from "../checks.ts";
 import type { Connection } from "../connection/connection.ts";
 import { authenticate } from "../connection/session.ts";
 import { DirectoryReplica } from "../directory/directory-replica.ts";
 import { SottoClientError, serverError } from "../errors.ts";
+import { History } from "../history/history.ts";
+import { MemoryStore } from "../ports/memory-store.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { Transport } from "../ports/transport.ts";
 import { forgetProfile, freshProfile, type Profile, profileChanges } from "../profile.ts";
@@ -73,6 +77,7 @@ export async function recover(options: RecoverOptions): Promise<Profile> {
     // The keys are kept before the server hears of them.
     await store.commit([...profileChanges(profile), joining(true), lostDevicesChange(lost)]);
     await signIn({ directory, connection, signal, profile, paper, device });
+    await handOver({ directory, connection, signal, profile, paper });
     await store.commit([joining(undefined)]);
     return profile;
   } catch (error) {
@@ -109,6 +114,35 @@ async function signIn(input: {
   await submitRecord(context, (place) =>
     addDeviceRecord(place, device.description, device.signer, by),
   );
+}
+
+/** The archive's keys, which the paper can open, for the new device. */
+async function handOver(input: {
+  readonly directory: DirectoryReplica;
+  readonly connection: Connection;
+  readonly signal: AbortSignal;
+  readonly profile: Profile;
+  readonly paper: NewDevice;
+}): Promise<void> {
+  const { directory, connection, signal, profile, paper } = input;
+  const store = new MemoryStore();
+  const { id } = paper.description;
+  const sealKey = { publicKey: paper.description.seal, privateKey: paper.secrets.seal };
+  await using archive = await Archive.open({
+    identity: { user: profile.user, device: id, signKey: paper.signer, sealKey, directory },
+    port: connectedArchive(async () => connection),
+    store,
+    history: await History.open(store),
+    clock: systemClock,
+    random: Math.random,
+    signal,
+    checked: true,
+    keysOnly: true,
+    hold: (_, task) => task(),
+    refreshDirectory: () => directory.sync(connection),
+    notice: () => {},
+  });
+  await archive.grantDevice(profile.device);
 }
 
 function lostDevicesOf({ directory }: DirectoryReplica, { user }: Profile): DeviceId[] {

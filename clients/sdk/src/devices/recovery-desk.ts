@@ -1,5 +1,6 @@
 import { recoverySetRecord } from "@sotto/identity";
 import { type DeviceId, fromHex, parseDeviceId } from "@sotto/protocol";
+import type { Archive } from "../archive/archive.ts";
 import { SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import { submitRecord } from "./own-chain.ts";
@@ -17,9 +18,11 @@ const unconfirmedKey = "recovery-unconfirmed";
 /** The recovery phrases of this client's own person. */
 export class RecoveryDesk {
   readonly #context: RoomContext;
+  readonly #archive: Archive;
 
-  constructor(context: RoomContext) {
+  constructor(context: RoomContext, archive: Archive) {
     this.#context = context;
+    this.#archive = archive;
   }
 
   async state(): Promise<RecoveryState> {
@@ -49,6 +52,8 @@ export class RecoveryDesk {
         : await this.#standing(options.replacing);
     await submitRecord(this.#context, (place) => recoverySetRecord(place, description, signer, by));
     await store.commit([{ table: "meta", key: unconfirmedKey, value: fromHex(description.id) }]);
+    // So that the words bring the history back too; where that cannot be now, it is done a little later.
+    await this.#archive.grantDevice(description.id).catch(() => this.#archive.wake());
     return phrase.words;
   }
 

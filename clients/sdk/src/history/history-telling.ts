@@ -117,6 +117,8 @@ export class HistoryTelling {
     } finally {
       this.#telling = false;
     }
+    // Somebody may have come meanwhile.
+    this.wake();
   }
 
   /** Earlier bundles and what came since; all anew where there would be too many, or where there are none. */
@@ -156,7 +158,9 @@ export class HistoryTelling {
           await replica.persist([], false);
         });
       } catch (error) {
-        if (context.signal.aborted || mayPass(error)) return;
+        if (context.signal.aborted) return;
+        // The room may be quiet from here on: nothing else would wake it.
+        if (mayPass(error)) return void context.clock.after(patienceMs, () => this.wake());
         this.#refusedAt = kept.sequence;
         context.notice(replica.room, `what was said before is not here: ${describe(error)}`);
       }

@@ -1,5 +1,5 @@
 import { toBinary } from "@bufbuild/protobuf";
-import type { DeviceId, MessageId, RoomId } from "@sotto/protocol";
+import type { DeviceId, MessageId, RoomId, UserId } from "@sotto/protocol";
 import { type ArchivedEntry, ArchivedEntrySchema } from "@sotto/protocol/devices";
 import { textOf, utf8 } from "../bytes.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
@@ -131,6 +131,23 @@ export class History {
   async title(room: RoomId): Promise<string | undefined> {
     const entry = await this.#titleEntry(room);
     return entry?.type === "title" ? entry.title : undefined;
+  }
+
+  /** True where the last that is remembered of a user in a room is that they were taken out. */
+  async isGone(room: RoomId, user: UserId): Promise<boolean> {
+    const prefix = sequenceKey(room);
+    for (let before: string | undefined; ; ) {
+      const after = before === undefined ? {} : { after: before };
+      const range = { prefix, ...after, reverse: true, limit: pageEntries };
+      const page = await this.#store.scan("history-index", range);
+      for (const { key, value } of page) {
+        before = key;
+        const entry = await this.entry(textOf(value));
+        if (entry?.type === "membership" && entry.users.includes(user))
+          return entry.change === "removed";
+      }
+      if (page.length < pageEntries) return false;
+    }
   }
 
   async #titleEntry(room: RoomId): Promise<NumberedEntry | undefined> {

@@ -229,10 +229,11 @@ export class Rooms {
 
   /** Knows rooms again that this person left before this device was there: by name, and nothing more. */
   async recall(rooms: Iterable<RoomId>): Promise<void> {
+    const { history, profile } = this.#context;
     for (const id of rooms) {
       await this.#known.begin(id, async (known) => {
-        if (known) return undefined;
-        const title = (await this.#context.history.title(id)) ?? "";
+        if (known || !(await history.isGone(id, profile.user))) return undefined;
+        const title = (await history.title(id)) ?? "";
         return { ...newRoomState(id, 1), phase: "left", title };
       });
     }
