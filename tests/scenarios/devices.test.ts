@@ -278,3 +278,19 @@ test("an identity begins anew by the owner's word: everything before it is out, 
   expect(await texts(again)).not.toContain("out again");
   expect(bob.client.rooms.members("general").map(({ name }) => name)).not.toContain("carol");
 });
+
+test("two devices that link at once both get their place in the chain", async () => {
+  await using world = await World.start();
+  const [alice] = await world.people("alice");
+  const phone = await linked(world, alice, "phone");
+  const [tablet, watch] = await Promise.all([
+    linked(world, alice, "tablet"),
+    linked(world, phone, "watch"),
+  ]);
+  const named = async (of: Joined) => (await of.client.devices.list()).map(({ name }) => name);
+  await tablet.client.people.refresh();
+  await watch.client.people.refresh();
+  expect((await named(tablet)).sort()).toEqual(["device", "phone", "tablet", "watch"]);
+  expect(await named(watch)).toEqual(await named(tablet));
+  for (const device of [tablet, watch]) await device.client.rooms.waitFor("general", 15_000);
+});

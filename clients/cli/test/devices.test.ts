@@ -125,3 +125,16 @@ test("a phrase brings somebody back on a new machine; whoami reminds until it is
   expect(read).toContainEqual(expect.objectContaining({ sender: "carol", text: "carol again" }));
   await expect(carol.run("send", "general", "the lost one")).rejects.toThrow("REVOKED");
 });
+
+test("the owner lets somebody begin anew, who needs no name for it", async () => {
+  await expect(bob.run("invite", "--reset", "alice")).rejects.toThrow("only the server's owner");
+  const { invite } = await alice.one("invite", "--reset", "bob");
+  const again = person("bob again");
+  await expect(again.run("join", String(invite), "--name", "eve")).rejects.toThrow("for bob");
+  expect(await again.one("join", String(invite))).toMatchObject({
+    user: "bob",
+    rooms: [{ name: "general" }],
+  });
+  await expect(bob.run("send", "general", "the old one")).rejects.toThrow("REVOKED");
+  await expect(person("third").run("join", String(invite))).rejects.toThrow("ended with 1");
+});

@@ -59,6 +59,9 @@ export class Link {
   /** Opens a mailbox at the server. */
   static async open(context: RoomContext, archive: Archive): Promise<Link> {
     const { profile } = context;
+    // Whoever is shown a false directory signs nobody in by it.
+    const refusal = context.directory.refusal();
+    if (refusal) throw refusal;
     const secret = randomBytes(32);
     const channel = await LinkChannel.of(secret);
     const connection = await context.online(onlineTimeoutMs);
