@@ -42,8 +42,7 @@ async function world() {
   const hear = async (head: Checkpoint) => {
     const said = create(DirectoryHeadSchema, { ...head, size: BigInt(head.size) });
     gossip.hear(said, by);
-    // Until it has been judged.
-    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+    await gossip.idle();
   };
   return { server, replica, notices, hear, asked: () => asked };
 }

@@ -33,7 +33,7 @@ export class HeadGossip {
   readonly #agreed = new Set<string>();
   readonly #waiting = new Map<string, Heard>();
   readonly #accused = new Set<string>();
-  #running = false;
+  #running: Promise<void> | undefined;
 
   constructor(options: {
     readonly replica: DirectoryReplica;
@@ -61,10 +61,14 @@ export class HeadGossip {
   /** Goes on with what could not be judged before, after a login. */
   wake(): void {
     if (this.#running || this.#waiting.size === 0) return;
-    this.#running = true;
-    void this.#run().finally(() => {
-      this.#running = false;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
     });
+  }
+
+  /** Resolves when what was heard has been judged, or waits for a login. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
   }
 
   async #run(): Promise<void> {
