@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Person } from "./person.ts";
 import { type DemoServer, startServer } from "./server.ts";
 import { Story } from "./story.ts";
-import { findInServer } from "./what-the-server-has.ts";
+import { filesWith, findInServer } from "./what-the-server-has.ts";
 
 const video = join(import.meta.dirname, "clip.mp4");
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -124,6 +124,35 @@ async function play(): Promise<void> {
     if (sha256(whole) !== sha256(film)) throw new Error("the video is not the same");
     story.say(`the same bytes: SHA-256 ${sha256(whole).slice(0, 32)}…`);
     story.say("nothing of it was written to her disk");
+  });
+
+  const phone = new Person("bob's phone", join(folder, "phone"));
+  await story.step("Bob links his phone, and loses it", async () => {
+    const linking = bob.begin("link");
+    const { code } = await linking.until("a code", (line) => "code" in line);
+    await phone.one("join", "--link", String(code), "--device-name", "phone");
+    await linking.ended();
+    const follows = phone.listen();
+    await follows.until("what was said before", ({ text }) => text === `the plan is ${secret}`);
+    await alice.one("send", "general", "before the loss");
+    await follows.until("what is said", ({ text }) => text === "before the loss");
+    story.say("it has what was said before it came, and hears what is said");
+    await bob.one("devices", "revoke", "phone");
+    await alice.one("send", "general", "after the loss");
+    const heard = await bob.run("listen", "--room", "general", "--no-follow");
+    if (!heard.some(({ text }) => text === "after the loss")) throw new Error("bob hears nothing");
+    if (follows.lines.some(({ text }) => text === "after the loss"))
+      throw new Error("the revoked phone reads on");
+    follows.stop();
+    story.say("revoked, it hears nothing more; bob does");
+  });
+
+  await story.step("Somebody steals a disk", async () => {
+    for (const text of [secret, "between us", "clip.mp4"])
+      if ((await filesWith(Buffer.from(text), join(folder, "bob"))).length > 0)
+        throw new Error(`"${text}" stands readable in bob's profile`);
+    story.say("bob's profile is sealed: no message, no name of a file");
+    story.say("its key lies beside it unless he sets a passphrase: sotto passphrase set");
   });
 
   await story.step("What did the server see?", async () => {

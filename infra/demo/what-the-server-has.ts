@@ -10,14 +10,20 @@ export async function findInServer(
   data: string,
   server: DemoServer,
 ): Promise<string[]> {
-  const places: string[] = [];
-  for (const entry of await readdir(data, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && (await readFile(path)).includes(needle)) places.push(path);
-  }
+  const places = await filesWith(needle, data);
   if (server.output().includes(needle.toString("latin1"))) places.push("its output");
   if (await inMemory(server.pid, needle)) places.push("its memory");
   return places;
+}
+
+/** Files below a folder that hold some bytes. */
+export async function filesWith(needle: Buffer, folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && (await readFile(path)).includes(needle)) found.push(path);
+  }
+  return found;
 }
 
 /** Looks through a process's writable memory. False where the system does not let us. */
