@@ -7,7 +7,7 @@ import {
 } from "ts-mls";
 import type { CryptoEngine } from "./engine/crypto-engine.ts";
 import { webEngine } from "./engine/web-engine.ts";
-import { Group } from "./group.ts";
+import { Group, sameBytes } from "./group.ts";
 import { type JoinedGroup, joinedGroup } from "./joined-group.ts";
 import {
   type GeneratedKeyPackage,
@@ -17,7 +17,7 @@ import {
   type ReadKeyPackage,
   read,
 } from "./key-packages.ts";
-import type { Judge, LeafIdentity, SignatureKey } from "./leaf-identity.ts";
+import { identityOf, type Judge, type LeafIdentity, type SignatureKey } from "./leaf-identity.ts";
 import { guarded, MlsError } from "./mls-error.ts";
 import { policyExtension, safeConfig } from "./safe-config.ts";
 import { decodeState, needsRatchets } from "./stored-group.ts";
@@ -147,7 +147,14 @@ export class Mls {
     const tree = decodeTree(input.tree);
     const before = joinedGroup(groupInfo, tree);
     const own = input.identity.device;
-    const resync = before.members.some(({ device }) => device === own);
+    const old = tree.find(
+      (node) => node?.nodeType === "leaf" && identityOf(node.leaf.credential).device === own,
+    );
+    // The library looks for the old leaf by its key, and never ends where there is none.
+    const oldKey = old?.nodeType === "leaf" ? old.leaf.signaturePublicKey : undefined;
+    if (oldKey && !sameBytes(oldKey, input.signatureKey.publicKey))
+      throw new MlsError("UNTRUSTED", "this device's leaf in the group has a key of somebody else");
+    const resync = oldKey !== undefined;
     const { keyPackage, privateKeys } = await this.#ownPackage(input);
     const joined = await guarded("BAD_MESSAGE", () =>
       joinGroupExternal(
