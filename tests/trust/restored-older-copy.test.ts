@@ -1,0 +1,96 @@
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { arrivalProof, createUserRecord, generateEd25519, signerFromSeed } from "@sotto/identity";
+import { parseUserId } from "@sotto/protocol";
+import { expect, test } from "vitest";
+import { type Joined, texts, until } from "../scenarios/world.ts";
+import { HostileWorld } from "./harness/hostile-world.ts";
+import { Impostor } from "./harness/impostor.ts";
+import { notices } from "./harness/notices.ts";
+
+/**
+ * The server's whole data folder is copied; carol arrives and people talk; then the copy takes the folder's place, as
+ * after a disk was lost. `meanwhile`: what is done to the copy before the server starts on it.
+ */
+async function restored(meanwhile: (hostile: HostileWorld) => Promise<void> = async () => {}) {
+  const hostile = await HostileWorld.start();
+  const { world } = hostile;
+  const alice = await world.person("alice");
+  const bob = await world.person("bob");
+  await alice.client.send("general", "before the copy");
+  await until("bob read", async () => (await texts(bob)).includes("before the copy"));
+  const told = { alice: notices(alice.client), bob: notices(bob.client) };
+  const copy = join(world.folder, "copy");
+  await world.stopServer();
+  await cp(world.data, copy, { recursive: true });
+  await world.startServer();
+  const carol = await world.person("carol");
+  await carol.client.send("general", "carol was here");
+  await until("bob read carol", async () => (await texts(bob)).includes("carol was here"));
+  await until("all know carol", () =>
+    [alice, bob].every(({ client }) => client.people.all().length === 3),
+  );
+  await world.stopServer();
+  await rm(world.data, { recursive: true });
+  await cp(copy, world.data, { recursive: true });
+  await world.startServer();
+  await meanwhile(hostile);
+  return { hostile, alice, bob, carol, told };
+}
+
+const size = async (hostile: HostileWorld) => (await hostile.directory()).size;
+
+async function says(speaker: Joined, text: string, ...readers: readonly Joined[]): Promise<void> {
+  await speaker.client.send("general", text);
+  for (const reader of readers)
+    await until(
+      `${reader.name} reads ${text}`,
+      async () => (await texts(reader)).includes(text),
+      30_000,
+    );
+}
+
+test("a server that came back from an older copy is given what it lacks, and nobody is alarmed", async () => {
+  const { hostile, alice, bob, carol, told } = await restored();
+  await using _ = hostile;
+  await until("it has carol's record again", async () => (await size(hostile)) === 3, 30_000);
+  await says(alice, "after the restore", bob);
+  await carol.client.online();
+  await until("carol is let in again", () => carol.client.refusal === undefined);
+  await says(bob, "and all goes on", alice);
+  expect([...told.alice, ...told.bob].join("\n")).not.toMatch(/directory|trust/);
+  for (const { client } of [alice, bob])
+    expect(await client.directory.view()).toMatchObject({ state: "good" });
+  const { invite } = await alice.client.invite();
+  const dave = await hostile.world.arrive("dave", invite);
+  await dave.client.online();
+  expect(await size(hostile)).toBe(4);
+});
+
+test("control: the same copy, gone on by itself with another record in carol's place, is a fork", async () => {
+  const { hostile, bob, told } = await restored(async (world) => {
+    const impostor = await Impostor.of(parseUserId(crypto.getRandomValues(new Uint8Array(16))));
+    const invite = await signerFromSeed((await generateEd25519()).seed);
+    const { user, device, description } = impostor;
+    const newcomer = { user, device, sign: description.sign, mls: description.mls };
+    const bytes = await createUserRecord({
+      user,
+      name: "carol",
+      at: Date.now(),
+      device: description,
+      invite: { key: invite.publicKey, proof: await arrivalProof(invite, newcomer) },
+      signer: impostor.sign,
+    });
+    const stored = { bytes, user, chainSequence: 0, claimName: "carol", now: Date.now() };
+    expect(await world.store.append(stored)).toMatchObject({ ok: true });
+  });
+  await using _ = hostile;
+  // Its keyserver reads its store anew, and signs what it finds.
+  await hostile.world.stopServer();
+  await hostile.world.startServer();
+  await until("bob has found out", () => told.bob.some((text) => /directory/.test(text)), 30_000);
+  expect(told.bob.join("\n")).toMatch(/key directory cannot be trusted any more/);
+  await expect(bob.client.send("general", "hello?")).rejects.toMatchObject({
+    code: "DIRECTORY_FORK",
+  });
+});
