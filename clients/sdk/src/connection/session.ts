@@ -264,7 +264,7 @@ function isRevocation(error: Error): boolean {
 function revoked(cause?: unknown): SottoClientError {
   return new SottoClientError(
     "REVOKED",
-    "this device was revoked: it hears and sends nothing any more. What it has read stays here; link it anew to use it again",
+    "this device was revoked: it hears and sends nothing any more. What it has read stays here. To use this machine again, link it anew with another profile folder (--home)",
     { cause },
   );
 }

@@ -7,7 +7,7 @@ import type { Rooms } from "../rooms/rooms.ts";
 import { submitRecord } from "./own-chain.ts";
 
 const key = "lost-devices";
-/** The rooms are entered first, on the strength of the devices that are about to go. */
+/** The rooms are entered first, on the strength of the devices that are about to go: each within this time. */
 const enterWithinMs = 30_000;
 const pollMs = 100;
 
@@ -18,8 +18,8 @@ export function lostDevicesChange(devices: readonly DeviceId[]): StoreChange {
 }
 
 /**
- * Ends a recovery: waits until this device is in its person's rooms, at most half a minute, and revokes the
- * devices that were lost. Goes on where an earlier start of the client was interrupted. Resolves with how many it
+ * Ends a recovery: waits until this device is in its person's rooms, or none is entered for half a minute, and
+ * revokes the devices that were lost. Goes on where an earlier start of the client was interrupted. Resolves with how many it
  * revoked.
  */
 export async function revokeLostDevices(context: RoomContext, rooms: Rooms): Promise<number> {
@@ -27,8 +27,14 @@ export async function revokeLostDevices(context: RoomContext, rooms: Rooms): Pro
   const stored = await store.get("meta", key);
   if (!stored) return 0;
   const lost = (JSON.parse(textOf(stored)) as string[]).map((id) => parseDeviceId(id));
-  for (let waited = 0; waited < enterWithinMs && !isIn(rooms); waited += pollMs)
+  let before = 0;
+  for (let waited = 0; waited < enterWithinMs; waited += pollMs) {
+    const inside = countInside(rooms);
+    if (inside >= rooms.expected) break;
+    if (inside > before) waited = 0;
+    before = inside;
     await clock.sleep(pollMs, signal);
+  }
   let revoked = 0;
   const by = { device: profile.device, signer: signKey };
   for (const id of lost) {
@@ -43,8 +49,7 @@ export async function revokeLostDevices(context: RoomContext, rooms: Rooms): Pro
   return revoked;
 }
 
-/** True where every room of the person has this device in it. */
-function isIn(rooms: Rooms): boolean {
-  const active = rooms.all().filter(({ replica }) => replica.state.phase === "active");
-  return active.length >= rooms.expected;
+/** Rooms of the person that have this device in them. */
+function countInside(rooms: Rooms): number {
+  return rooms.all().filter(({ replica }) => replica.state.phase === "active").length;
 }

@@ -1,6 +1,7 @@
 import { ErrorCode, fromHex, parseRoomId, type RoomId, toSafeNumber } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { mayPass, serverError } from "../errors.ts";
+import { Serial } from "../serial.ts";
 import { entranceInto } from "./entrance.ts";
 import type { KnownRooms } from "./known-rooms.ts";
 import type { Room } from "./room.ts";
@@ -24,6 +25,8 @@ export class ComingIn {
   readonly #known: KnownRooms;
   readonly #doors: Doors;
   readonly #outside = new Set<RoomId>();
+  /** One room after another: somebody may be in hundreds. */
+  readonly #turns = new Serial();
 
   constructor(context: RoomContext, known: KnownRooms, doors: Doors) {
     this.#context = context;
@@ -58,7 +61,8 @@ export class ComingIn {
     try {
       await clock.sleep(comeInAfterMs + random() * comeInSpreadMs, signal);
       for (let attempt = 1; this.#outside.has(id) && !connection.closed; attempt++) {
-        if (await this.#tryToComeIn(connection, id)) this.#outside.delete(id);
+        const settled = await this.#turns.run(() => this.#tryToComeIn(connection, id));
+        if (settled) this.#outside.delete(id);
         else if (attempt === attemptsMax) return;
         else await clock.sleep(comeInSpreadMs * random() * attempt, signal);
       }
@@ -74,6 +78,7 @@ export class ComingIn {
 
   /** True where nothing is left to do. Rejects with what trying again does not change. */
   async #tryToComeIn(connection: Connection, id: RoomId): Promise<boolean> {
+    if (!this.#outside.has(id) || connection.closed) return true;
     const listed = await connection.request({ case: "listRooms", value: {} }, "roomList");
     const entry = listed.rooms.find(({ room }) => parseRoomId(room) === id);
     if (!entry || this.#known.isIn(id)) return true;
