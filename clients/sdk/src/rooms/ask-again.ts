@@ -18,6 +18,8 @@ export class AskAgain {
   readonly #sent: () => void;
   #waiting = false;
   #unanswered = 0;
+  /** Asked for, and not there yet. */
+  #open = 0;
 
   /** `sent` is called when a question is in the outbox. */
   constructor(room: RoomReplica, sent: () => void) {
@@ -27,6 +29,7 @@ export class AskAgain {
 
   /** Asks a while from now, where there is something to ask for. */
   wake(): void {
+    this.#noteAnswers();
     if (this.#waiting || !this.#canAsk() || this.#owed().length === 0) return;
     this.#waiting = true;
     const { clock, random } = this.#room.context;
@@ -37,9 +40,15 @@ export class AskAgain {
     });
   }
 
-  /** A question was answered: the next one need not wait longer. */
-  answered(): void {
-    this.#unanswered = 0;
+  /** Something that was asked for came: the next question need not wait longer. */
+  #noteAnswers(): void {
+    const { aside, chains } = this.#room;
+    const gaps = [...chains.all().values()].flatMap((chain) => chain.gaps);
+    const open =
+      aside.all().filter(({ asked }) => asked).length +
+      gaps.reduce((sum, { asked, missing }) => sum + (asked ? missing.length : 0), 0);
+    if (open < this.#open) this.#unanswered = 0;
+    this.#open = open;
   }
 
   #canAsk(): boolean {
