@@ -117,7 +117,9 @@ export class KeptAside {
     this.#kept.set(kept.sequence, kept);
     let dropped = 0;
     for (const old of this.all()) {
-      if (this.#kept.size <= keptAsideMax && this.#sealedBytes() <= sealedBytesMax) break;
+      const tooMany = this.#kept.size > keptAsideMax;
+      const tooLarge = old.sealedBytes > 0 && this.#sealedBytes() > sealedBytesMax;
+      if (!tooMany && !tooLarge) continue;
       changes.push(...this.#forget(old));
       dropped++;
     }
@@ -166,7 +168,9 @@ export class KeptAside {
   }
 
   #sealedBytes(): number {
-    return this.all().reduce((sum, { sealedBytes }) => sum + sealedBytes, 0);
+    let sum = 0;
+    for (const { sealedBytes } of this.#kept.values()) sum += sealedBytes;
+    return sum;
   }
 
   #entry(sequence: number): HistoryUnavailableEntry {

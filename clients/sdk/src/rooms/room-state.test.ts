@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import { utf8 } from "../bytes.ts";
+import { giveUp, newRoomState, parseRoomState, roomChange, sinceOf } from "./room-state.ts";
+
+const room = "aa".repeat(16);
+
+/** As the first version stored it. */
+const first = {
+  version: 1,
+  room,
+  phase: "active",
+  incarnation: "01",
+  cursor: 17,
+  title: "general",
+  senderSequence: 4,
+  previousSha256: "ab".repeat(32),
+  reserved: { epoch: 3, generation: 128 },
+  skipped: [],
+  pending: { sha256: "cd".repeat(32), staged: "0102", begins: false },
+};
+
+test("a room that was stored before rooms healed themselves is read on", () => {
+  const state = parseRoomState(utf8(JSON.stringify(first)));
+  expect(state).toMatchObject({
+    cursor: 17,
+    senderSequence: 4,
+    withdrawn: [],
+    given: [],
+    owedTree: "",
+    since: {},
+    rejoins: [],
+    policies: [],
+    rosterHasGaps: false,
+  });
+  expect(state.renewed).toEqual({ at: 0, sent: 4 });
+  expect(state.pending?.staged).toEqual(new Uint8Array([1, 2]));
+});
+
+test("what is stored comes back as it was", () => {
+  const state = parseRoomState(utf8(JSON.stringify(first)));
+  giveUp(state);
+  state.rejoins = [1, 2];
+  state.unremoved = ["bb".repeat(16)];
+  const value = roomChange(state).value ?? new Uint8Array();
+  expect(parseRoomState(value)).toEqual(state);
+});
+
+test("a commit that was given up is remembered, and only the last three", () => {
+  const state = newRoomState(room as Parameters<typeof newRoomState>[0], 1);
+  for (let i = 0; i < 5; i++) {
+    state.pending = { sha256: String(i), staged: new Uint8Array(), begins: false };
+    giveUp(state);
+  }
+  expect(state.pending).toBeUndefined();
+  expect(state.given.map(({ sha256 }) => sha256)).toEqual(["2", "3", "4"]);
+});
+
+test("since when people are there is kept while they stay, and goes with them", () => {
+  const device = (user: string, id: string, entered: number) =>
+    [id, { user, device: id, entered }] as const;
+  const roster = (...devices: ReturnType<typeof device>[]) =>
+    ({ devices: new Map(devices) }) as unknown as Parameters<typeof sinceOf>[0];
+  const before = sinceOf(roster(device("u1", "d1", 5), device("u2", "d2", 7)), {});
+  expect(before).toEqual({ u1: 5, d1: 5, u2: 7, d2: 7 });
+  // The first came back by itself, and has another device; the second is gone.
+  const after = sinceOf(roster(device("u1", "d1", 20), device("u1", "d3", 12)), before);
+  expect(after).toEqual({ u1: 5, d1: 5, d3: 12 });
+});
