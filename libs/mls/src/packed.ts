@@ -25,7 +25,7 @@ export function unpack(bytes: Uint8Array, version: number, count: number): Uint8
   let at = 1;
   while (at + 4 <= bytes.length) {
     const length = view.getUint32(at);
-    parts.push(bytes.slice(at + 4, at + 4 + length));
+    parts.push(new Uint8Array(bytes.subarray(at + 4, at + 4 + length)));
     at += 4 + length;
   }
   if (at !== bytes.length || parts.length !== count)

@@ -1,6 +1,7 @@
 import { createDecipheriv, createHmac } from "node:crypto";
 import { XWing } from "@hpke/hybridkem-x-wing";
 import { expect, test } from "vitest";
+import { engines } from "../test/engines.ts";
 import vector from "../vectors/sealed-secret.json" with { type: "json" };
 import { generateSealingKey, openSealed, sealingKeyOf, sealTo } from "./index.ts";
 
@@ -112,4 +113,13 @@ test("the vector opens by RFC 9180 alone, written out", async () => {
   aead.setAuthTag(sealed.subarray(-16));
   const opened = Buffer.concat([aead.update(sealed.subarray(1120, -16)), aead.final()]);
   expect(opened.toString("hex")).toBe(vector.plaintext);
+});
+
+test("whatever engine seals, every other one opens", async () => {
+  const own = await generateSealingKey();
+  for (const one of engines)
+    for (const other of engines) {
+      const sealed = await sealTo(own.publicKey, "p", bytes(one.name), one);
+      expect(await openSealed(own, "p", sealed, other)).toEqual(bytes(one.name));
+    }
 });

@@ -1,5 +1,7 @@
-import { Aes256Gcm, CipherSuite, HkdfSha256 } from "@hpke/core";
-import { XWing } from "@hpke/hybridkem-x-wing";
+import type { CryptoEngine } from "./engine/crypto-engine.ts";
+import { type HpkeBase, hpkeOf } from "./engine/hpke.ts";
+import { concat } from "./engine/labelled.ts";
+import { webEngine } from "./engine/web-engine.ts";
 import { MlsError } from "./mls-error.ts";
 import type { SealingKeyPair } from "./sealing-key.ts";
 
@@ -23,18 +25,12 @@ export async function sealTo(
   publicKey: Uint8Array,
   purpose: string,
   bytes: Uint8Array,
+  engine: CryptoEngine = webEngine,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (bytes.length > plaintextBytesMax) throw new MlsError("TOO_LARGE", "too much to seal at once");
   try {
-    const { hpke, kem } = suite();
-    // Copies: the library keeps and clears buffers that it is given.
-    const recipientPublicKey = await kem.deserializePublicKey(copyOf(publicKey));
-    const sender = await hpke.createSenderContext({ recipientPublicKey, info: infoOf(purpose) });
-    const ciphertext = new Uint8Array(await sender.seal(copyOf(bytes)));
-    const sealed = new Uint8Array(encapsulatedBytes + ciphertext.length);
-    sealed.set(new Uint8Array(sender.enc));
-    sealed.set(ciphertext, encapsulatedBytes);
-    return sealed;
+    const sealed = await hpke(engine).seal(publicKey, infoOf(purpose), nothing, bytes);
+    return concat(sealed.encapsulated, sealed.ciphertext);
   } catch (cause) {
     throw new MlsError("BAD_MESSAGE", "that cannot be sealed to this key", { cause });
   }
@@ -45,34 +41,32 @@ export async function openSealed(
   { privateKey }: Pick<SealingKeyPair, "privateKey">,
   purpose: string,
   sealed: Uint8Array,
+  engine: CryptoEngine = webEngine,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (sealed.length > plaintextBytesMax + sealOverheadBytes)
     throw new MlsError("TOO_LARGE", "a sealed secret of such a size is not opened");
   if (sealed.length < sealOverheadBytes)
     throw new MlsError("BAD_MESSAGE", "a sealed secret is cut off");
   try {
-    const { hpke, kem } = suite();
-    const recipient = await hpke.createRecipientContext({
-      recipientKey: await kem.deserializePrivateKey(copyOf(privateKey)),
-      enc: copyOf(sealed.subarray(0, encapsulatedBytes)),
-      info: infoOf(purpose),
-    });
-    return new Uint8Array(await recipient.open(copyOf(sealed.subarray(encapsulatedBytes))));
+    const opened = await hpke(engine).open(
+      privateKey,
+      sealed.subarray(0, encapsulatedBytes),
+      infoOf(purpose),
+      nothing,
+      sealed.subarray(encapsulatedBytes),
+    );
+    return new Uint8Array(opened);
   } catch (cause) {
     throw new MlsError("BAD_MESSAGE", "this was not sealed for this key and purpose", { cause });
   }
 }
 
-function suite(): { hpke: CipherSuite; kem: XWing } {
-  const kem = new XWing();
-  return { kem, hpke: new CipherSuite({ kem, kdf: new HkdfSha256(), aead: new Aes256Gcm() }) };
+const nothing = new Uint8Array();
+
+function hpke(engine: CryptoEngine): HpkeBase {
+  return hpkeOf(engine, { kem: "X-Wing", hash: "SHA-256", aead: "AES256GCM" });
 }
 
-/** The bytes in a buffer of their own: `slice` of Node's Buffer, which received bytes may be, is a view. */
-function copyOf(bytes: Uint8Array): ArrayBuffer {
-  return new Uint8Array(bytes).buffer;
-}
-
-function infoOf(purpose: string): ArrayBuffer {
-  return new TextEncoder().encode(`sotto-seal-v1\0${purpose}`).buffer;
+function infoOf(purpose: string): Uint8Array {
+  return new TextEncoder().encode(`sotto-seal-v1\0${purpose}`);
 }

@@ -1,4 +1,4 @@
-import { XWing } from "@hpke/hybridkem-x-wing";
+import { softwareXWing } from "./engine/software-x-wing.ts";
 
 /** A key that other devices seal secrets to: X-Wing. */
 export interface SealingKeyPair {
@@ -20,11 +20,8 @@ export async function generateSealingKey(): Promise<SealingKeyPair> {
 export async function sealingKeyOf(privateKey: Uint8Array): Promise<SealingKeyPair> {
   if (privateKey.length !== 32)
     throw new RangeError(`a sealing key's private half has 32 bytes, not ${privateKey.length}`);
-  const kem = new XWing();
-  // The library keeps the buffer that it is given, whole: it gets one of its own.
-  const { publicKey } = await kem.generateKeyPairDerand(new Uint8Array(privateKey));
   return {
-    publicKey: new Uint8Array(await kem.serializePublicKey(publicKey)).slice(),
+    publicKey: await softwareXWing.publicKeyOf(privateKey),
     privateKey: new Uint8Array(privateKey),
   };
 }

@@ -93,7 +93,7 @@ function decodeTree(bytes: Uint8Array): SecretTree {
     const end = at + 1 + length;
     if (end > bytes.length) throw new RangeError("a secret beyond the end");
     // A copy of its own: used secrets are overwritten.
-    const copy = bytes.slice(at + 1, end);
+    const copy = new Uint8Array(bytes.subarray(at + 1, end));
     at = end;
     return copy;
   }

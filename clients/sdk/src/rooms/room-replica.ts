@@ -26,7 +26,7 @@ import { SentContents } from "./sent-contents.ts";
 /** Records that wait here; beyond it the subscription is renewed from the cursor once they are done. */
 const incomingRecordsMax = 2048;
 /** Records that are processed and stored at once. While a room catches up, a batch waits a moment to be that large. */
-const batchRecordsMax = 256;
+const batchRecordsMax = 512;
 const resubscribeWaitMs = 1000;
 
 /** Resolves when no record of the room comes any more, also where none would have come. */

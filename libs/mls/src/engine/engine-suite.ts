@@ -105,8 +105,8 @@ function hpkeForLibrary(engine: CryptoEngine, hpke: HpkeBase): CiphersuiteImpl["
         throw new RangeError("a private key of wrong length");
       return privateKey(bytes);
     },
-    exportPublicKey: async (key) => rawOf(key, "public").slice(),
-    exportPrivateKey: async (key) => rawOf(key, "private").slice(),
+    exportPublicKey: async (key) => new Uint8Array(rawOf(key, "public")),
+    exportPrivateKey: async (key) => new Uint8Array(rawOf(key, "private")),
     encryptAead: async (key, nonce, additional, plaintext) =>
       await engine.seal(key, nonce, additional ?? nothing, plaintext),
     decryptAead: async (key, nonce, additional, ciphertext) =>

@@ -6,7 +6,7 @@ import { lengthOf } from "./raw-keys.ts";
 /** X-Wing in JavaScript, for platforms whose WebCrypto has no ML-KEM. */
 export const softwareXWing: XWing = {
   async publicKeyOf(seed) {
-    const { publicKey } = await kem.generateKeyPairDerand(lengthOf(seed, 32).slice());
+    const { publicKey } = await kem.generateKeyPairDerand(new Uint8Array(lengthOf(seed, 32)));
     return new Uint8Array(await kem.serializePublicKey(publicKey));
   },
   seedOf: (keyingMaterial) => shake256(keyingMaterial, { dkLen: 32 }),
