@@ -58,7 +58,7 @@ test("links a device: the code at once, then who joined; both read on", async ()
     expect.objectContaining({ name: "phone", current: true, revoked: false }),
   ]);
   await expect(person("third").run("join", "--link", code)).rejects.toThrow("LINK_ENDED");
-});
+}, 60_000);
 
 test("revokes a device by its name; its commands say so and end with 1", async () => {
   const { device } = await link(alice, "tablet");
@@ -78,7 +78,7 @@ test("revokes a device by its name; its commands say so and end with 1", async (
   await expect(alice.run("devices", "revoke", "tablet")).rejects.toThrow("REFUSED");
   await expect(alice.run("devices", "revoke", "nothing")).rejects.toThrow("UNKNOWN_DEVICE");
   await expect(alice.run("devices", "revoke", "laptop")).rejects.toThrow("--yes");
-});
+}, 60_000);
 
 test("ends with 2 where it is not clear who joins, and says what a code is for", async () => {
   await expect(person("nobody").run("join")).rejects.toThrow("ended with 2");
@@ -90,7 +90,7 @@ test("ends with 2 where it is not clear who joins, and says what a code is for",
   );
   linking.stop();
   expect(await linking.ended()).toBe(1);
-});
+}, 60_000);
 
 test("a phrase brings somebody back on a new machine; whoami reminds until it is confirmed", async () => {
   const { invite } = await alice.one("invite");
@@ -124,7 +124,7 @@ test("a phrase brings somebody back on a new machine; whoami reminds until it is
   const read = await alice.run("listen", "--no-follow");
   expect(read).toContainEqual(expect.objectContaining({ sender: "carol", text: "carol again" }));
   await expect(carol.run("send", "general", "the lost one")).rejects.toThrow("REVOKED");
-});
+}, 60_000);
 
 test("the owner lets somebody begin anew, who needs no name for it", async () => {
   await expect(bob.run("invite", "--reset", "alice")).rejects.toThrow("only the server's owner");
@@ -137,4 +137,4 @@ test("the owner lets somebody begin anew, who needs no name for it", async () =>
   });
   await expect(bob.run("send", "general", "the old one")).rejects.toThrow("REVOKED");
   await expect(person("third").run("join", String(invite))).rejects.toThrow("ended with 1");
-});
+}, 60_000);
