@@ -143,10 +143,15 @@ function contract(start: (folder: string) => Promise<ContractServer>): void {
 
   test("makes rooms, adds and removes people; a removed one reads nothing more", async () => {
     const { room } = await alice.one("room", "create", "plans");
+    await alice.one("send", "plans", "before bob");
     await alice.one("room", "add", "plans", "bob");
     await alice.one("send", "plans", "with bob");
     const before = await bob.run("listen", "--room", String(room), "--no-follow");
-    expect(before.some(({ text }) => text === "with bob")).toBe(true);
+    const said = before.filter(({ type }) => type === "message");
+    expect(said.map(({ text, toldBy }) => [text, toldBy])).toEqual([
+      ["before bob", "alice"],
+      ["with bob", undefined],
+    ]);
     await alice.one("room", "remove", "plans", "bob");
     await alice.one("send", String(room), "without bob");
     const after = await bob.run("listen", "--no-follow");

@@ -1,4 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import type { Directory } from "@sotto/identity";
 import { type RoomId, toSafeNumber } from "@sotto/protocol";
 import {
   HistoryBundleSchema,
@@ -9,6 +10,7 @@ import { SottoClientError } from "../errors.ts";
 import { openMedia } from "../media/open-media.ts";
 import type { RoomReplica } from "../rooms/room-replica.ts";
 import { areBounded, toldMessagesMax } from "./bundles.ts";
+import type { SaidMessage } from "./said-message.ts";
 import { takeInOrder } from "./take-in-order.ts";
 import { readMemory, takeMemory } from "./take-memories.ts";
 import type { KeptShare } from "./telling.ts";
@@ -50,14 +52,22 @@ async function takeTurn(
   const items = messages.flatMap((message) => {
     const said = readMemory(room, message, teller);
     if (!said) return [];
-    const { sequence, sender, device } = said;
-    const writer = directory.directory.device(device);
-    const honest = sequence <= upTo && sequence < state.telling.missing && writer?.user === sender;
-    if (checks.archive && !honest) return [];
+    const { sequence } = said;
+    const before = Math.min(upTo + 1, state.telling.missing);
+    if (checks.archive && !isCredible(said, directory.directory, before)) return [];
     const take = () => takeMemory(history, store, { said, passOn: true }, true);
     return [{ sequence, take }];
   });
   await takeInOrder(history, store, items);
+}
+
+/** True where a message may be what a member remembers from before a sequence: of a device that its sender has. */
+export function isCredible(
+  { sequence, sender, device }: Pick<SaidMessage, "sequence" | "sender" | "device">,
+  directory: Pick<Directory, "device">,
+  before: number,
+): boolean {
+  return sequence < before && directory.device(device)?.user === sender;
 }
 
 async function readBundle(
