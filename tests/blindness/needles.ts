@@ -45,12 +45,15 @@ function formsOf(raw: Buffer): Buffer[] {
   return [...new Map(forms.map((form) => [form.toString("latin1"), form])).values()];
 }
 
-/** True where any form of the canary stands in the bytes, or in what they hold compressed. */
-export function holds(haystack: Buffer, { forms }: Canary): boolean {
-  return (
-    forms.some((form) => haystack.includes(form)) ||
-    unpacked(haystack).some((inner) => forms.some((form) => inner.includes(form)))
-  );
+/** Those of which any form stands in the bytes, or in what they hold compressed. */
+export function heldBy(haystack: Buffer, canaries: readonly Canary[]): Canary[] {
+  const all = [haystack, ...unpacked(haystack)];
+  return canaries.filter((canary) => all.some((bytes) => standsIn(bytes, canary)));
+}
+
+/** True where any form of the canary stands in the bytes as they are. */
+export function standsIn(bytes: Buffer, { forms }: Canary): boolean {
+  return forms.some((form) => bytes.includes(form));
 }
 
 const unpackedBytesMax = 64 * 1024 * 1024;

@@ -1,26 +1,32 @@
 import { open, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DemoServer } from "../../infra/demo/server.ts";
-import { type Canary, holds } from "./needles.ts";
+import { type Canary, heldBy, standsIn } from "./needles.ts";
 
 /** A kind of place on the server's side, and its bytes piece by piece. */
 export type Place = "data folder" | "output" | "metrics" | "traffic between services" | "memory";
 
-/** In which kinds of places of a running server a canary is found. */
+/** In which kinds of places of a running server each canary is found; every place is read once for all of them. */
 export async function whereFound(
-  canary: Canary,
+  canaries: readonly Canary[],
   server: DemoServer,
   data: string,
   traffic: Buffer,
-): Promise<Set<Place>> {
-  const found = new Set<Place>();
-  for await (const bytes of files(data)) if (holds(bytes, canary)) found.add("data folder");
-  if (holds(Buffer.from(server.output()), canary)) found.add("output");
-  if (holds(await metrics(server), canary)) found.add("metrics");
-  if (holds(traffic, canary)) found.add("traffic between services");
+): Promise<Map<Canary, Set<Place>>> {
+  const found = new Map(canaries.map((canary) => [canary, new Set<Place>()]));
+  const look = (place: Place, held: readonly Canary[]) => {
+    for (const canary of held) found.get(canary)?.add(place);
+  };
+  for await (const bytes of files(data)) look("data folder", heldBy(bytes, canaries));
+  look("output", heldBy(Buffer.from(server.output()), canaries));
+  look("metrics", heldBy(await metrics(server), canaries));
+  look("traffic between services", heldBy(traffic, canaries));
   for await (const region of memory(server.pid)) {
     // Compressed streams in memory are looked for in the files that they come from or go to.
-    if (canary.forms.some((form) => region.includes(form))) found.add("memory");
+    look(
+      "memory",
+      canaries.filter((canary) => standsIn(region, canary)),
+    );
   }
   return found;
 }

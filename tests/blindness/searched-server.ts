@@ -22,7 +22,12 @@ export async function withSearchedServer(
   }
 }
 
-/** The kinds of places on its side in which a canary is found. */
-export async function found(wanted: Canary, server: DemoServer, data: string): Promise<Place[]> {
-  return [...(await whereFound(wanted, server, data, await readFile(`${data}.traffic`)))].sort();
+/** The kinds of places on its side in which each canary is found, in the order of the canaries. */
+export async function found(
+  wanted: readonly Canary[],
+  server: DemoServer,
+  data: string,
+): Promise<{ readonly canary: Canary; readonly places: readonly Place[] }[]> {
+  const places = await whereFound(wanted, server, data, await readFile(`${data}.traffic`));
+  return [...places].map(([canary, where]) => ({ canary, places: [...where].sort() }));
 }
