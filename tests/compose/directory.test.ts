@@ -105,9 +105,10 @@ describe("a key directory whose Redis somebody lays hands on", () => {
     await stack.compose("restart", "keyserver");
     const logs = () => stack.compose("logs", "--no-color", "--no-log-prefix", "keyserver");
     await until(
-      "it says why it does not start",
+      "it says what is damaged",
       async () => /the key directory is damaged: record 1: /.test(await logs()),
       30_000,
     );
+    await expect(frank.one("audit")).rejects.toThrow(/audit ended with 1/);
   });
 });

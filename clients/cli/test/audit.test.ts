@@ -56,3 +56,33 @@ test("a record altered in the store makes sotto audit exit 1, and nothing is sen
   expect(people.code).toBe(1);
   expect(people.out).toMatch(/FAULT {2}record 1 is not the one/);
 }, 60_000);
+
+test("a record altered while the server was down is found out as well, and the server says which", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sotto-audit-"));
+  onTestFinished(() =>
+    rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 300 }),
+  );
+  const data = join(folder, "server");
+  const first = await startServer(data, 0);
+  const port = Number(/:(\d+)\//.exec(first.ownerInvite ?? "")?.[1]);
+  const alice = new Person("alice", join(folder, "alice"));
+  const bob = new Person("bob", join(folder, "bob"));
+  await alice.one("join", first.ownerInvite ?? "", "--name", "alice");
+  const { invite } = await alice.one("invite", "--uses", "5");
+  await bob.one("join", String(invite), "--name", "bob");
+  await first.stop();
+  alter(data, 1);
+  const again = await startServer(data, port);
+  onTestFinished(() => again.stop());
+  expect(again.output()).toMatch(/the key directory is damaged: record 1: /);
+
+  const audit = await runSotto(join(folder, "alice"), "--json", "audit");
+  expect(audit.code).toBe(1);
+  expect(JSON.parse(audit.out).faults).toContainEqual(
+    expect.objectContaining({ kind: "altered", index: 1 }),
+  );
+  const sent = await runSotto(join(folder, "alice"), "send", "general", "no");
+  expect(sent).toMatchObject({ code: 1, out: "" });
+  const carol = await runSotto(join(folder, "carol"), "join", String(invite), "--name", "carol");
+  expect(carol.code).toBe(1);
+}, 90_000);

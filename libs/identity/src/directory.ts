@@ -215,6 +215,15 @@ export class Directory {
     return this.#fold(parsed, index, hash);
   }
 
+  /**
+   * Takes in the next record as a leaf of the tree and as nothing else: for one that breaks the rules where the places of
+   * those behind it have to be right all the same. What comes of it is nobody's directory, and must not be signed.
+   */
+  async passOver(bytes: Uint8Array): Promise<void> {
+    this.#tree.take(await this.#tree.grow(bytes));
+    this.#root = undefined;
+  }
+
   /** All that the directory knows, for the same device to `restore` later without verifying every record again. */
   snapshot(): Uint8Array<ArrayBuffer> {
     const indexOf = (hash: string) => this.#indexes.get(hash) ?? 0;

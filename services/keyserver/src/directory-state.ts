@@ -37,16 +37,25 @@ export class DirectoryState {
   #last: Uint8Array | undefined;
   #isSetBack = false;
   #isAltered = false;
+  #damage: RecordError | undefined;
 
   private constructor(store: DirectoryStore) {
     this.#store = store;
   }
 
-  /** Folds all records of the store. Rejects with `RecordError` where one breaks the rules. */
+  /**
+   * Folds all records of the store. One that breaks the rules is passed over, and the store is altered from the start: so
+   * that those whom it does not concern can go on, and everybody can see what stands there.
+   */
   static async open(store: DirectoryStore): Promise<DirectoryState> {
     const state = new DirectoryState(store);
-    await state.catchUp();
+    await state.#begin();
     return state;
+  }
+
+  /** The first record that was found to break the rules at the start, and how. */
+  get damage(): RecordError | undefined {
+    return this.#damage;
   }
 
   /** True once the store did not hold what it held before: nothing is answered from it any more. */
@@ -118,6 +127,21 @@ export class DirectoryState {
       this.#last = bytes;
     } else await this.#catchUp();
     return outcome;
+  }
+
+  async #begin(): Promise<void> {
+    for (;;) {
+      const page = await this.#store.read(this.directory.size, pageRecords);
+      for (const { bytes } of page)
+        await this.#take(bytes).catch(async (error: unknown) => {
+          if (!(error instanceof RecordError)) throw error;
+          this.#damage ??= error;
+          this.markAltered();
+          await this.directory.passOver(bytes);
+          this.#last = bytes;
+        });
+      if (page.length < pageRecords) return;
+    }
   }
 
   async #catchUp(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Logger, Metrics } from "@sotto/chassis";
+import type { RecordError } from "@sotto/identity";
 import { errorName, SottoError } from "@sotto/protocol";
 import type { Lack } from "./transparency/standing.ts";
 
@@ -80,6 +81,13 @@ export class KeyserverEvents {
   }
 
   /** The store lacks records that this server has signed; or nothing any more. */
+  damaged(damage: RecordError): void {
+    this.#logger.error(
+      `the key directory is damaged: ${damage.message}. It is shown as it stands, so that everybody can see it, and takes no new records: restore it from a backup`,
+      { err: damage },
+    );
+  }
+
   lackChanged(lack: Lack | undefined, records: number): void {
     if (!lack)
       this.#logger.info("the directory holds all that this server has signed", { records });

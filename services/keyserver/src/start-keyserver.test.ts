@@ -10,7 +10,7 @@ import { parseTopic } from "@sotto/log";
 import { openSegmentLog } from "@sotto/log/segment";
 import { EnvelopeKind, ErrorCode, fromHex } from "@sotto/protocol";
 import { expect, onTestFinished, test } from "vitest";
-import { iat, randomBytes } from "../../../libs/identity/test/person.ts";
+import { iat, newDevice, randomBytes } from "../../../libs/identity/test/person.ts";
 import {
   KeyserverWorld,
   keyserverWorld,
@@ -79,19 +79,30 @@ test("a log that also holds archives, which are no rooms, is taken as it is", as
   expect(await world.store.getRoster("ab".repeat(32))).toBeUndefined();
 });
 
-test("a directory that breaks its own rules does not start", async () => {
-  const world = await keyserverWorld();
+test("a directory that breaks its own rules is shown as it stands, unsigned, and takes no record", async () => {
+  const { world, server, alice } = await ownedWorld();
+  await world.join(server, alice, "bob");
+  const damaged = randomBytes(10);
   await world.store.append({
-    bytes: randomBytes(10),
+    bytes: damaged,
     user: "00".repeat(16),
     chainSequence: 0,
     now: iat,
   });
-  await expect(world.start()).rejects.toMatchObject({
-    name: "RecordError",
-    code: "MALFORMED",
-    message: /^record 0: /,
-  });
+  const again = await world.start();
+  // Whom it does not concern goes on, and sees all of it.
+  const page = await again.ask(
+    alice,
+    { case: "readDirectory", value: { from: 0n, limit: 0 } },
+    "directoryPage",
+  );
+  expect(page.records[2]).toEqual(damaged);
+  expect(page.size).toBe(3n);
+  expect(page.checkpoint).toBeUndefined();
+  const record = await alice.add(await newDevice());
+  await expect(
+    again.ask(alice, { case: "submitRecord", value: { record } }, "recordStored"),
+  ).rejects.toMatchObject(refusedWith(ErrorCode.READ_ONLY));
 });
 
 test("stopping answers what is under way, and nothing after it", async () => {

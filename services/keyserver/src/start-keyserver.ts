@@ -85,8 +85,8 @@ export async function startKeyserver(options: KeyserverOptions): Promise<Keyserv
     ready: () => running && bus.connected && !server.state.isSetBack,
     operator: new Operator(server),
     async ownerInvite() {
-      // A server that lost its owner's record to a backup is nobody else's.
-      if (await server.standing.look()) return undefined;
+      // A server that lost its owner's record, to a backup or to whoever altered it, is nobody else's.
+      if (server.state.isAltered || (await server.standing.look())) return undefined;
       return await ownerInviteSecret(store, server.state.directory.size, clock.now());
     },
     async [Symbol.asyncDispose]() {
@@ -116,7 +116,8 @@ async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
   const { logState } = keys;
   const changed: StandingOptions["changed"] = (lack, size) => events.lackChanged(lack, size);
   const standing = new Standing({ state, logState, changed });
-  await standing.look();
+  if (state.damage) events.damaged(state.damage);
+  else await standing.look();
   const checkpoints = await Checkpoints.open({
     state,
     standing,
