@@ -12,7 +12,16 @@ async function people(hostile: HostileWorld, checks: Partial<Checks>) {
   const bob = await hostile.world.person("bob", { transport: wire, checks });
   await alice.client.send("general", "one");
   await until("bob read one", async () => (await texts(bob)).includes("one"));
-  return { wire, alice, bob, room: bob.client.rooms.find("general").room };
+  const { room } = bob.client.rooms.find("general");
+  // What alice's device tells a newcomer by itself is none of the messages that are meddled with.
+  let stored = 0;
+  await until("the room is quiet", async () => {
+    const before = stored;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    stored = (await hostile.records(room)).length;
+    return stored === before;
+  });
+  return { wire, alice, bob, room };
 }
 
 const missing = async (person: Joined) =>
