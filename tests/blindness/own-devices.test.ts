@@ -20,7 +20,7 @@ async function heard(client: SottoClient, text: string): Promise<boolean> {
   return false;
 }
 
-test("what a person's devices keep for each other and tell each other is found nowhere on the server's side", async () => {
+test("what devices keep for each other, tell each other and tell newcomers is found nowhere on the server's side", async () => {
   await withSearchedServer(async (server, data) => {
     const text = canary("what was said before the second device came");
     const store = new MemoryStore();
@@ -41,9 +41,18 @@ test("what a person's devices keep for each other and tell each other is found n
     // It was not in the room then: it has it from the archive, so the server kept and carried it.
     await expect.poll(() => heard(phone, text.text), { timeout: 60_000 }).toBe(true);
 
+    // A newcomer is told of it by a member: sealed, and by way of the server again.
+    const bobStore = new MemoryStore();
+    const { invite: forBob } = await laptop.invite();
+    await joinServer({ invite: forBob, name: "bob", store: bobStore, transport: tlsTransport });
+    await using bob = await open(bobStore);
+    await expect.poll(() => heard(bob, text.text), { timeout: 60_000 }).toBe(true);
+    const words = (await laptop.devices.recovery.create()).split(" ");
+
     const { seal, mls } = phone.profile.secrets;
     const secrets = [
       text,
+      canary("words of a recovery phrase", words.slice(0, 4).join(" ")),
       byteCanary("the secret of a link", Buffer.from(secret)),
       byteCanary("a device's sealing key", Buffer.from(seal)),
       byteCanary("a device's MLS key", Buffer.from(mls)),
