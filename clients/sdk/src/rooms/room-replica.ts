@@ -81,6 +81,7 @@ export class RoomReplica {
   #overflowed = false;
   #unsubscribed: Promise<void> | undefined;
   #subscribedOn: Connection | undefined;
+  #subscribing: Promise<void> | undefined;
   #head = Number.POSITIVE_INFINITY;
   #closed = false;
   #anew: ReadAnew | undefined;
@@ -129,9 +130,15 @@ export class RoomReplica {
     return this.#serial.run(task);
   }
 
-  /** Asks for the room's records from the cursor on. */
+  /** Asks for the room's records from the cursor on; once on a connection, whoever else wants it too. */
   async subscribe(connection: Connection): Promise<void> {
     if (this.state.phase === "left") return;
+    // A login and the word that this device was let in come at the same time.
+    if (this.#subscribedOn !== connection) this.#subscribing = this.#subscribe(connection);
+    await this.#subscribing;
+  }
+
+  async #subscribe(connection: Connection): Promise<void> {
     this.#incoming.length = 0;
     this.#overflowed = false;
     this.#head = Number.POSITIVE_INFINITY;
@@ -161,7 +168,7 @@ export class RoomReplica {
       this.state.incarnation = "";
       this.state.cursor = 0;
       this.#anew = new ReadAnew();
-      return await this.subscribe(connection);
+      return await this.#subscribe(connection);
     }
     this.#advanced();
   }
@@ -182,7 +189,8 @@ export class RoomReplica {
 
   /** The server ended the subscription: begin again after a wait. */
   interrupted(connection: Connection): void {
-    if (connection !== this.#subscribedOn) return;
+    // Undefined where it could not be subscribed in the first place.
+    if (this.#subscribedOn !== undefined && connection !== this.#subscribedOn) return;
     this.#subscribedOn = undefined;
     void this.context.clock
       .sleep(resubscribeWaitMs, this.context.signal)
