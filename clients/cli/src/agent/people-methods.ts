@@ -60,7 +60,8 @@ export const whoami: Method = async (profile) => {
   const { refusal, fault } = client.directory;
   return {
     ...self(client),
-    connection: state,
+    connection: client.refusal ? "refused" : state,
+    ...(client.refusal ? { refused: client.refusal.message } : {}),
     recovery,
     cannotOpen: client.cannotOpen,
     directory: {

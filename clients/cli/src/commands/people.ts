@@ -13,6 +13,8 @@ export interface Self {
   readonly server: string;
   readonly waiting?: string;
   readonly connection?: string;
+  /** Why the server has no more to do with this device. */
+  readonly refused?: string;
   readonly recovery?: "none" | "unconfirmed" | "set";
   readonly directory?: { readonly size: number; readonly state: string; readonly why?: string };
   readonly rooms?: readonly { room: string; name: string }[];
@@ -64,7 +66,7 @@ export function registerPeople(program: Command): void {
       context.output.result(
         self,
         () =>
-          `${context.output.bold(self.user)} on ${self.server} (${self.connection})\ndevice ${self.device}${directoryLine(self)}`,
+          `${context.output.bold(self.user)} on ${self.server} (${self.refused ?? self.connection})\ndevice ${self.device}${directoryLine(self)}`,
       );
       const reminder = reminders[self.recovery ?? "set"];
       if (reminder && !context.output.json) context.output.note(reminder);

@@ -30,10 +30,12 @@ export function registerRecovery(program: Command): void {
   recovery
     .command("confirm")
     .description("show that you have written the phrase down")
-    .option("--phrase <words>", "the 24 words (default: asked for, or from standard input)")
-    .action(async (_flags, command: Command) => {
+    .argument("[words...]", "the 24 words (default: asked for, or from standard input)")
+    .option("--phrase <words>", "the 24 words, as one text")
+    .action(async (words: string[], _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
-      const phrase: string = command.opts()["phrase"] ?? (await readOrAsk("the 24 words: "));
+      const given: string = command.opts()["phrase"] ?? words.join(" ");
+      const phrase = given || (await readOrAsk("the 24 words: "));
       const state = await context.call<{ recovery: string }>("confirmRecovery", { phrase });
       context.output.result(
         state,

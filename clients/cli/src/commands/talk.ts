@@ -92,11 +92,7 @@ function describe(output: Output, line: Line): string | undefined {
     case "media":
       return `${output.dim(time(line["at"]))} ${room} ${output.bold(String(line["sender"]))} shared ${printable(line["name"])} (${bytesText(Number(line["bytes"]))})  sotto watch ${line["object"]}${told(output, line)}`;
     case "membership":
-      return output.dim(
-        line["change"] === "created"
-          ? `${room} ${line["by"]} made this room`
-          : `${room} ${line["by"]} ${line["change"]} ${(line["users"] as string[]).join(", ")}`,
-      );
+      return output.dim(`${room} ${membership(line)}`);
     case "policy":
       return output.dim(`${room} ${line["by"]} decided: ${historyMeaning(line["history"])}`);
     case "keys-changed":
@@ -119,6 +115,17 @@ function describe(output: Output, line: Line): string | undefined {
 /** From whom this device has it, where it was not there itself. */
 function told(output: Output, line: Line): string {
   return line["toldBy"] ? output.dim(`  (told by ${line["toldBy"]})`) : "";
+}
+
+/** Who came or went; a person's own devices come and go by each other. */
+function membership(line: Line): string {
+  const [by, change, users] = [line["by"], line["change"], line["users"] as string[]];
+  if (change === "created") return `${by} made this room`;
+  if (change === "rejoined") return `a device of ${by} came in`;
+  if (!users.every((user) => user === by)) return `${by} ${change} ${users.join(", ")}`;
+  return change === "added"
+    ? `${by} has one more device here`
+    : `${by} took out a device of theirs`;
 }
 
 function time(at: unknown): string {
