@@ -189,6 +189,17 @@ test("no program switches a check of the client off", () => {
   ).toEqual(["clients/sdk/src/client.ts: ...allChecks"]);
 });
 
+test("every check of the client is read where it is made", () => {
+  const names = [...textOf("clients/sdk/src/checks.ts").matchAll(/readonly (\w+): boolean/g)];
+  expect(names.length).toBeGreaterThan(15);
+  const made = production
+    .filter((path) => path.startsWith("clients/sdk/src/") && !path.endsWith("/checks.ts"))
+    .map(codeOf)
+    .filter((text) => text.includes("checks"))
+    .join("\n");
+  expect(names.filter(([, name]) => !new RegExp(`\\b${name}\\b`).test(made))).toEqual([]);
+});
+
 test("every adapter passes its port's law", () => {
   const laws: Readonly<Record<string, readonly string[]>> = {
     "libs/log": ["segment", "jetstream"],
