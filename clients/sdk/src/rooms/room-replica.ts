@@ -284,7 +284,8 @@ export class RoomReplica {
     const connection = this.#subscribedOn;
     await this.#unsubscribed;
     if (!connection || connection !== this.#subscribedOn || connection.closed) return;
-    await this.subscribe(connection).catch(() => {
+    this.#subscribing = this.#subscribe(connection);
+    await this.#subscribing.catch(() => {
       if (this.#subscribedOn === undefined) this.#subscribedOn = connection;
       this.interrupted(connection);
     });
