@@ -241,6 +241,7 @@ test("a phrase on paper brings the history back, and what was lost with the mach
   const [alice, bob] = await world.people("alice", "bob");
   const phrase = await bob.client.devices.recovery.create();
   await alice.client.send("general", "before the fire");
+  await until("bob hears", async () => (await texts(bob)).length === 1);
   await bob.client.send("@alice", "between us");
   await until("bob has both", async () => (await texts(bob)).length === 2);
   await bob.client.archive.flush();

@@ -35,22 +35,24 @@ type Taken = "done" | "no-key";
 
 /**
  * Reads the archive to its head, from where this device was. Keys come after the batches that a new device
- * needs them for: those are read a second time once their key is there.
+ * needs them for: it looks for keys first, and reads all batches after that, in their order. Batches whose key
+ * comes later still are read again once it is there.
  */
 export async function readArchive(reading: ArchiveReading): Promise<void> {
   const { state, store } = reading;
   const keysBefore = keyCount(state);
+  const first = state.known.place === undefined;
   await pages(reading, state.known.place, async (page) => {
     const changes: StoreChange[] = [];
     for (const { sequence, data } of page.entries)
-      changes.push(...(await take(reading, sequence, data)));
+      changes.push(...(await take(reading, sequence, data, first)));
     const sequence = page.entries.at(-1)?.sequence ?? state.known.place?.sequence ?? 0;
     state.known.place = { incarnation: page.incarnation, sequence };
     await store.commit([...changes, state.stored()]);
   });
-  const { unopened, place } = state.known;
-  if (unopened === undefined || !place || keyCount(state) === keysBefore) return;
-  await readAgain(reading, { ...place, sequence: unopened - 1 });
+  const { unopened, unread, place } = state.known;
+  const from = keyCount(state) === keysBefore ? unread : (unread ?? unopened);
+  if (from !== undefined && place) await readAgain(reading, { ...place, sequence: from - 1 });
 }
 
 function keyCount({ keys }: ArchiveState): number {
@@ -68,7 +70,7 @@ async function readAgain(reading: ArchiveReading, from: ArchivePlace): Promise<v
       if ((await takeBatch(reading, record.body.value)) === "no-key") unopened ??= sequence;
     }
   });
-  state.known.unopened = unopened;
+  Object.assign(state.known, { unopened, unread: undefined });
   await store.commit([state.stored()]);
 }
 
@@ -101,13 +103,16 @@ async function take(
   reading: ArchiveReading,
   sequence: number,
   data: Uint8Array,
+  first: boolean,
 ): Promise<StoreChange[]> {
   const { identity, state } = reading;
   const record = await open(reading, sequence, data);
   if (record?.body.case === "keys")
     return await takeKeys(identity, state, sequence, record, record.body.value);
   if (reading.keysOnly || record?.body.case !== "batch") return [];
-  if ((await takeBatch(reading, record.body.value)) === "no-key") state.known.unopened ??= sequence;
+  if (first) state.known.unread ??= sequence;
+  else if ((await takeBatch(reading, record.body.value)) === "no-key")
+    state.known.unopened ??= sequence;
   return [];
 }
 

@@ -22,6 +22,8 @@ interface Known {
   current: ArchiveKeyId | undefined;
   /** The first batch that could not be opened for want of its key. */
   unopened: number | undefined;
+  /** From where batches were passed over on a first reading, which looks for keys only. */
+  unread: number | undefined;
   /** Revoked devices, and the sequence from which nothing of theirs counts. */
   barred: Map<DeviceId, number>;
 }
@@ -50,6 +52,7 @@ export class ArchiveState {
       place: json.place,
       current: json.current,
       unopened: json.unopened,
+      unread: json.unread,
       barred: new Map<DeviceId, number>(json.barred),
     };
     return new ArchiveState(known, keys);
@@ -83,7 +86,13 @@ export class ArchiveState {
 
   /** The log was replaced: who has which key is told anew; the keys themselves stay good. */
   forget(): StoreChange[] {
-    Object.assign(this.known, { place: undefined, current: undefined, unopened: undefined });
+    const nothing = {
+      place: undefined,
+      current: undefined,
+      unopened: undefined,
+      unread: undefined,
+    };
+    Object.assign(this.known, nothing);
     this.known.barred.clear();
     const changes = [...this.#keys].map(([id, { key }]): StoreChange => {
       this.#keys.set(id, { key, holders: new Set() });

@@ -40,6 +40,7 @@ import { signArchiveRecord } from "./archive-record.ts";
 import { ArchiveState } from "./archive-state.ts";
 
 const room = parseRoomId("aa".repeat(16));
+const elsewhere = parseRoomId("bb".repeat(16));
 const other = parseUserId("0f".repeat(16));
 const othersDevice = parseDeviceId("0e".repeat(16));
 const iat = 1_700_000_000_000;
@@ -139,6 +140,8 @@ class Device {
   readonly history: History;
   readonly archive: Archive;
   readonly clock: ManualClock;
+  /** What else the device has to do. */
+  load = { busy: false };
 
   private constructor(
     keys: Keys,
@@ -162,6 +165,7 @@ class Device {
   ): Promise<Device> {
     const history = await History.open(store);
     const clock = new ManualClock();
+    const load = { busy: false };
     const archive = await Archive.open({
       ...{ identity: person.identity(keys), port: person.port, store, history, clock },
       random: () => 0,
@@ -169,21 +173,27 @@ class Device {
       checked,
       hold: (_, task) => task(),
       refreshDirectory: async () => {},
+      busy: () => load.busy,
       notice: () => {},
     });
     history.onQueued = () => archive.wake();
-    return new Device(keys, store, history, archive, clock);
+    return Object.assign(new Device(keys, store, history, archive, clock), { load });
   }
 
   /** A message of somebody else that this device read in the room. */
-  async hear(text: string, sequence: number, policy: HistoryWord = "all"): Promise<void> {
+  async hear(
+    text: string,
+    sequence: number,
+    policy: HistoryWord = "all",
+    at = room,
+  ): Promise<void> {
     const id = parseMessageId(sequence.toString(16).padStart(32, "0"));
     const content = create(ContentSchema, {
-      ...{ version: 1, id: fromHex(id), room: fromHex(room), atMs: 1n },
+      ...{ version: 1, id: fromHex(id), room: fromHex(at), atMs: 1n },
       body: { case: "text", value: { text } },
     });
     const encoded = toBinary(ContentSchema, content);
-    const said = { room, sequence, sender: other, device: othersDevice, id, content, encoded };
+    const said = { room: at, sequence, sender: other, device: othersDevice, id, content, encoded };
     const entry = entryOf(said);
     if (!entry) throw new Error("no entry");
     await this.#commit(this.history.changesFor(entry, keepingOf(said, policy)));
@@ -241,6 +251,30 @@ test("a device that comes later has everything, in order, and what others told t
   expect(await second.queued()).toBe(0);
   // What it has can be told to newcomers by it as well.
   expect(await second.store.scan("remembered", { limit: 100 })).toHaveLength(8);
+});
+
+test("a new device reads in order, also where batches stand before and after its keys", async () => {
+  const { person, first } = await alone();
+  const keys = await newKeys();
+  await first.hear("one", 2);
+  await first.archive.flush();
+  await person.add(keys, first.keys);
+  await first.archive.grantDevice(keys.id);
+  await first.hear("elsewhere", 3, "all", elsewhere);
+  await first.archive.flush();
+  const second = await Device.open(person, keys);
+  // Stopped between looking for keys and reading: it goes on where it was.
+  let reads = 0;
+  const { read } = person.port;
+  person.port.read = async (after) => {
+    if (++reads > 2) throw new Error("the cable was pulled");
+    return await read.call(person.port, after);
+  };
+  await expect(second.archive.catchUp()).rejects.toThrow("cable");
+  person.port.read = read;
+  const again = await Device.open(person, keys, second.store);
+  await again.archive.catchUp();
+  expect(await again.texts()).toEqual(["one", "elsewhere"]);
 });
 
 test("nobody reads it whose device is not named: not the server, and not an other person", async () => {
@@ -435,4 +469,25 @@ test("garbage, foreign records and trouble at the server end nothing", async () 
   expect(refused).toBeGreaterThan(2);
   expect(await first.queued()).toBe(0);
   expect(await first.texts()).toEqual(["one", "two"]);
+});
+
+test("the archive gives way to a room that is read on, and not for ever", async () => {
+  const { person, first } = await alone();
+  const pass = async (ms: number) => {
+    for (let at = 0; at < ms; at += 1000) {
+      await first.clock.advance(1000);
+      await first.archive[Symbol.asyncDispose]();
+    }
+  };
+  first.load.busy = true;
+  await first.hear("one", 2);
+  await pass(20_000);
+  expect(person.port.records).toEqual([]);
+  first.load.busy = false;
+  await pass(3000);
+  expect(await first.queued()).toBe(0);
+  first.load.busy = true;
+  await first.hear("two", 3);
+  await pass(120_000);
+  expect(await first.queued()).toBe(0);
 });

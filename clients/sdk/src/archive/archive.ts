@@ -29,6 +29,8 @@ export interface ArchiveParts {
   readonly keysOnly?: boolean;
   /** Runs while nothing else changes what this device has of the room. */
   hold<Result>(room: RoomId, task: () => Promise<Result>): Promise<Result>;
+  /** True while this device has something to do that people wait for. */
+  busy(): boolean;
   /** Asks the server for newer records of the directory. */
   refreshDirectory(): Promise<void>;
   notice(text: string): void;
@@ -40,6 +42,8 @@ const idleMs = 1000;
 const rankMs = 1500;
 const rankMsMax = 9000;
 const jitterMs = 500;
+/** So often it gives way to what people wait for. */
+const deferralsMax = 60;
 const retryMs = 2000;
 const retryMsMax = 300_000;
 
@@ -55,6 +59,7 @@ export class Archive implements AsyncDisposable {
   readonly #serial = new Serial();
   #waiting = false;
   #failures = 0;
+  #deferrals = 0;
   /** The server keeps no archives. */
   #unknown = false;
 
@@ -125,6 +130,11 @@ export class Archive implements AsyncDisposable {
   async #work(): Promise<void> {
     const { signal, store } = this.#parts;
     if (signal.aborted) return;
+    if (this.#parts.busy() && this.#deferrals < deferralsMax) {
+      this.#deferrals++;
+      return this.wake();
+    }
+    this.#deferrals = 0;
     try {
       await this.#read();
       const [queued] = await store.scan("archive-queue", { limit: 1 });

@@ -35,6 +35,9 @@ export async function openArchive(
       const known = rooms.get(room);
       return known ? await known.replica.exclusive(task) : await task();
     },
+    // A room that is read on after a while away comes first.
+    busy: () =>
+      rooms.all().some(({ replica }) => replica.state.phase === "active" && !replica.caughtUp),
     refreshDirectory: async () => directory.sync(await online(30_000)),
     notice: (text) => context.notice("", text),
   });

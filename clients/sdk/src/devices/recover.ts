@@ -139,6 +139,7 @@ async function handOver(input: {
     checked: true,
     keysOnly: true,
     hold: (_, task) => task(),
+    busy: () => false,
     refreshDirectory: () => directory.sync(connection),
     notice: () => {},
   });

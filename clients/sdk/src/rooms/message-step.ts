@@ -217,12 +217,12 @@ async function remember(
   }
   if (entry && !late) aside.endRun();
   const { history } = context;
-  const passed = history.passed(room, device, id);
-  if (!entry) return [passed, ...shareChanges(state, said)];
+  if (!entry) return [history.passed(room, device, id), ...shareChanges(state, said)];
   // What came late was said before the policy of now, where that has changed since.
   const changed = late && sequence < state.telling.policyFrom;
   const policy = group && !changed ? parsePolicy(group.policy).history : "none";
   const keeping = keepingOf(said, policy);
   const shown = late ? await history.placed(entry, keeping) : history.changesFor(entry, keeping);
-  return [passed, ...shown, ...mediaChanges(said)];
+  // The entry's own index says that it came.
+  return [...shown, ...mediaChanges(said)];
 }

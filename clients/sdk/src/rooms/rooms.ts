@@ -32,6 +32,8 @@ const upkeepEveryMs = 3_600_000;
 /** All rooms of this device: loads them, follows them, makes new ones. */
 export class Rooms {
   readonly #context: RoomContext;
+  /** The connection on which rooms are followed. */
+  #resumed: Connection | undefined;
   readonly #known: KnownRooms;
   readonly #comingIn: ComingIn;
   readonly #upkeepTimer: Timer;
@@ -85,6 +87,7 @@ export class Rooms {
 
   /** Follows every room on a new connection, the ones that this device was let into meanwhile included. */
   async resume(connection: Connection): Promise<void> {
+    this.#resumed = connection;
     const listed = await connection.request({ case: "listRooms", value: {} }, "roomList");
     const outside: RoomId[] = [];
     for (const entry of listed.rooms) {
@@ -97,8 +100,9 @@ export class Rooms {
     await Promise.all(this.all().map((room) => this.#follow(room, connection)));
   }
 
-  /** The server says that this device was let into a room. */
+  /** The server says that this device was let into a room. Before `resume` it need not: that asks for all of them. */
   async entered(connection: Connection, room: RoomId, sequence: number): Promise<void> {
+    if (this.#resumed !== connection) return;
     this.#comingIn.letIn(room);
     const { room: fresh, begun } = await this.#ensure(room, sequence);
     if (fresh && begun) await this.#follow(fresh, connection);
