@@ -10,6 +10,7 @@ import { registerTalk } from "./commands/talk.ts";
 import { registerVerify } from "./commands/verify.ts";
 import { registerWatch } from "./commands/watch.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
+import { printable } from "./printable.ts";
 
 const version = "0.1.0";
 const passphraseHelp = "the passphrase, where the profile has one (or SOTTO_PASSPHRASE)";
@@ -59,10 +60,11 @@ function report(error: unknown): number {
     return error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
   }
   if (error instanceof CommandError) {
-    process.stderr.write(`sotto: ${error.message} (${error.code})\n`);
+    process.stderr.write(`sotto: ${printable(error.message)} (${error.code})\n`);
     return error.exitCode;
   }
-  process.stderr.write(`sotto: ${error instanceof Error ? error.message : String(error)}\n`);
+  const message = error instanceof Error ? error.message : error;
+  process.stderr.write(`sotto: ${printable(message)}\n`);
   return ExitCode.refused;
 }
 

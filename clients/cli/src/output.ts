@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { printable, printableColoured, printableJson } from "./printable.ts";
 
 /** Where a command's results go: JSON for scripts, or lines for people. */
 export class Output {
@@ -10,14 +11,18 @@ export class Output {
     this.#colour = options.colour;
   }
 
-  /** A result: one JSON object a line, or what `human` makes of it. */
+  /** A result: one JSON object a line, or what `human` makes of it. Neither commands a terminal. */
   result(value: unknown, human: () => string): void {
-    process.stdout.write(`${this.json ? JSON.stringify(value) : human()}\n`);
+    process.stdout.write(`${this.json ? printableJson(value) : this.#shown(human())}\n`);
   }
 
   /** For people only, on standard error. */
   note(text: string): void {
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${this.#shown(text)}\n`);
+  }
+
+  #shown(text: string): string {
+    return this.#colour ? printableColoured(text) : printable(text);
   }
 
   bold(text: string): string {

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import qrcode from "qrcode";
 import { CommandContext } from "../command.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
+import { printableName } from "../printable.ts";
 
 interface DeviceLine {
   readonly device: string;
@@ -27,7 +28,8 @@ export function registerDevices(program: Command): void {
       const linked = await link(context);
       context.output.result(
         linked,
-        () => `${context.output.bold(linked.name)} is a device of ${linked.user} now.`,
+        () =>
+          `${context.output.bold(printableName(linked.name))} is a device of ${linked.user} now.`,
       );
     });
 
@@ -51,7 +53,7 @@ export function registerDevices(program: Command): void {
       const revoked = await context.call<DeviceLine>("revokeDevice", { device, yes });
       context.output.result(
         revoked,
-        () => `${context.output.bold(revoked.name)} is revoked (${revoked.device}).`,
+        () => `${context.output.bold(printableName(revoked.name))} is revoked (${revoked.device}).`,
       );
     });
 }
@@ -62,7 +64,7 @@ async function link(context: CommandContext): Promise<Linked> {
   process.once("SIGINT", () => stop.abort());
   process.once("SIGTERM", () => stop.abort());
   const show = (item: { code?: string; offer?: string }) => {
-    if (item.offer !== undefined) context.output.note(`${item.offer} comes in …`);
+    if (item.offer !== undefined) context.output.note(`${printableName(item.offer)} comes in …`);
     if (item.code !== undefined) showCode(context, item.code);
   };
   try {
@@ -90,5 +92,5 @@ function showCode(context: CommandContext, code: string): void {
 function describe({ output }: CommandContext, line: DeviceLine): string {
   const state = line.revoked ? "  revoked" : line.current ? "  this device" : "";
   const added = new Date(line.added).toLocaleDateString();
-  return `${output.dim(line.device)}  ${output.bold(line.name)}  since ${added}${state}`;
+  return `${output.dim(line.device)}  ${output.bold(printableName(line.name))}  since ${added}${state}`;
 }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
+import { printableName } from "../printable.ts";
 import { bytesText, Progress } from "../progress.ts";
 
 interface Step {
@@ -47,7 +48,7 @@ export function registerMedia(program: Command): void {
         context.output.result(
           line,
           () =>
-            `${line.object}  ${bytesText(line.bytes).padStart(10)}  ${line.name}  ${context.output.dim(`from ${line.sender}`)}`,
+            `${line.object}  ${bytesText(line.bytes).padStart(10)}  ${printableName(line.name)}  ${context.output.dim(`from ${printableName(line.sender)}`)}`,
         );
       }
     });
@@ -66,6 +67,9 @@ export function registerMedia(program: Command): void {
         { onItem: ({ done, total }: Step) => progress.update(done, total) },
       );
       progress.end();
-      context.output.result(saved, () => `${saved.path} (${bytesText(saved.bytes)})`);
+      context.output.result(
+        saved,
+        () => `${printableName(saved.path)} (${bytesText(saved.bytes)})`,
+      );
     });
 }

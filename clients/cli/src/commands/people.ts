@@ -4,6 +4,7 @@ import qrcode from "qrcode";
 import { CommandContext } from "../command.ts";
 import { parseDuration } from "../duration.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
+import { printableName } from "../printable.ts";
 
 /** Who a profile is, as several commands answer it. */
 export interface Self {
@@ -95,10 +96,11 @@ export function registerPeople(program: Command): void {
         !context.output.json && process.stdout.isTTY
           ? await qrcode.toString(made.link, { type: "terminal", small: true })
           : "";
+      process.stdout.write(qr);
       context.output.result(
         made,
         () =>
-          `${qr}Open this link, or give it to sotto join:\n${context.output.accent(made.link)}\n${made.invite}`,
+          `Open this link, or give it to sotto join:\n${context.output.accent(made.link)}\n${made.invite}`,
       );
       if (reset !== undefined)
         context.output.note(
@@ -124,7 +126,7 @@ const reminders = {
 /** Says who one is now, and where one was let in. */
 export function showArrival(context: CommandContext, self: Self): void {
   const { output } = context;
-  const rooms = (self.rooms ?? []).map(({ name }) => name).join(", ");
+  const rooms = (self.rooms ?? []).map(({ name }) => printableName(name)).join(", ");
   output.result(
     self,
     () => `You are ${output.bold(self.user)} on ${self.server}.${rooms ? ` Rooms: ${rooms}.` : ""}`,

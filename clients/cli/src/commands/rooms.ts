@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { CommandContext } from "../command.ts";
+import { printableName } from "../printable.ts";
 
 interface RoomLine {
   readonly room: string;
@@ -95,7 +96,7 @@ export function registerRooms(program: Command): void {
         context.output.result(line, () => {
           const people = line.state === "active" ? `${line.members} member(s)` : "coming in";
           const history = line.history ? `history ${line.history}  ` : "";
-          return `${context.output.bold(line.name || "(untitled)")}  ${people}  ${history}${context.output.dim(line.room)}`;
+          return `${context.output.bold(printableName(line.name || "(untitled)"))}  ${people}  ${history}${context.output.dim(line.room)}`;
         });
       }
       if (waiting) context.output.note(waiting);

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
+import { printable, printableJson, printableName } from "../printable.ts";
 import { bytesText } from "../progress.ts";
 import { type KeysChangedLine, keysChanged } from "./keys-changed.ts";
 import { count, positive } from "./people.ts";
@@ -75,8 +76,8 @@ async function readInput(): Promise<string> {
 
 function show(output: Output, line: Line): void {
   if (line.type === "notice" || line.type === "connection") {
-    if (output.json) output.note(JSON.stringify(line));
-    else output.note(output.dim(String(line["text"] ?? line["reason"] ?? line["state"])));
+    if (output.json) output.note(printableJson(line));
+    else output.note(output.dim(printable(line["text"] ?? line["reason"] ?? line["state"])));
     return;
   }
   const human = describe(output, line);
@@ -85,18 +86,20 @@ function show(output: Output, line: Line): void {
 
 /** One line for a person; `undefined` where there is nothing to say. */
 function describe(output: Output, line: Line): string | undefined {
-  const room = output.dim(`[${line["roomName"] || "…"}]`);
+  const room = output.dim(`[${printableName(line["roomName"] || "…")}]`);
   switch (line.type) {
     case "message":
-      return `${output.dim(time(line["at"]))} ${room} ${output.bold(String(line["sender"]))}: ${printable(line["text"])}${told(output, line)}`;
+      return `${output.dim(time(line["at"]))} ${room} ${output.bold(printableName(line["sender"]))}: ${printable(line["text"])}${told(output, line)}`;
     case "media":
-      return `${output.dim(time(line["at"]))} ${room} ${output.bold(String(line["sender"]))} shared ${printable(line["name"])} (${bytesText(Number(line["bytes"]))})  sotto watch ${line["object"]}${told(output, line)}`;
+      return `${output.dim(time(line["at"]))} ${room} ${output.bold(printableName(line["sender"]))} shared ${printableName(line["name"])} (${bytesText(Number(line["bytes"]))})  sotto watch ${line["object"]}${told(output, line)}`;
     case "membership":
       return output.dim(`${room} ${membership(line)}`);
     case "policy":
       return output.dim(`${room} ${line["by"]} decided: ${historyMeaning(line["history"])}`);
     case "keys-changed":
-      return output.dim(`${room} ${printable(keysChanged(line as unknown as KeysChangedLine))}`);
+      return output.dim(
+        `${room} ${printableName(keysChanged(line as unknown as KeysChangedLine))}`,
+      );
     case "presence":
       return output.dim(`${line["user"]} is ${line["state"]}`);
     case "typing":
@@ -130,11 +133,4 @@ function membership(line: Line): string {
 
 function time(at: unknown): string {
   return new Date(Number(at)).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-}
-
-/** Text of others, without what could command a terminal. */
-function printable(text: unknown): string {
-  return String(text).replace(/[\p{Cc}\p{Cf}]/gu, (character) =>
-    character === "\n" || character === "\t" ? character : "�",
-  );
 }

@@ -1,5 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
+  checkTitle,
   type DeviceId,
   fromHex,
   type MessageId,
@@ -39,8 +40,10 @@ export function entryOf(said: SaidMessage): HistoryEntry | undefined {
   switch (body.case) {
     case "text":
       return { type: "message", ...base, text: body.value.text };
-    case "title":
-      return { type: "title", ...base, title: body.value.title };
+    case "title": {
+      const title = acceptableTitle(body.value.title);
+      return title === undefined ? undefined : { type: "title", ...base, title };
+    }
     case "media": {
       const { object, name, plainBytes, mime, durationMs } = body.value;
       return {
@@ -58,6 +61,15 @@ export function entryOf(said: SaidMessage): HistoryEntry | undefined {
     default:
       // For devices, or a newer client's kind of message: there is nothing that this one could show.
       return undefined;
+  }
+}
+
+/** A title as a client that keeps the rules would have sent it; `undefined` where none would: it is ignored. */
+function acceptableTitle(title: string): string | undefined {
+  try {
+    return checkTitle(title);
+  } catch {
+    return undefined;
   }
 }
 
