@@ -36,11 +36,10 @@ export const save: Method = async (profile, params, { item, signal }) => {
   const object = text(params, "object");
   const opened = await client.media.open(object);
   const given = optionalText(params, "path") ?? text(params, "folder");
-  // The sender chose the name: only its last part is used, and never as a path.
-  const name = basename(opened.name.replaceAll("\\", "/")) || object;
-  const path = isFolder(given) ? join(given, name) : given;
+  const keepExisting = isFolder(given);
+  const path = keepExisting ? join(given, fileName(opened.name, object)) : given;
   const onProgress = (done: number, total: number) => void item({ done, total });
-  return await saveTo(opened, path, { signal, onProgress });
+  return await saveTo(opened, path, { signal, onProgress, keepExisting });
 };
 
 export const watch: Method = async (profile, params, { item, signal }) => {
@@ -54,6 +53,12 @@ export const watch: Method = async (profile, params, { item, signal }) => {
   );
   return { ended: true };
 };
+
+/** The sender chose the name: only its last part is used, never as a path, and no control characters of it. */
+function fileName(name: string, object: string): string {
+  const last = basename(name.replaceAll("\\", "/")).replace(/[\p{Cc}\p{Cf}]/gu, "_");
+  return last === "" || last === "." || last === ".." ? object : last;
+}
 
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

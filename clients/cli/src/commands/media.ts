@@ -57,7 +57,10 @@ export function registerMedia(program: Command): void {
     .command("save")
     .description("receive a file; run again, it goes on where it stopped")
     .argument("<object>")
-    .argument("[path]", "file or folder (default: the file's own name, here)")
+    .argument(
+      "[path]",
+      "a file, replaced where it exists, or a folder (default: here, under the file's own name)",
+    )
     .action(async (object: string, path: string | undefined, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const progress = new Progress("receiving", context.config.terminal);

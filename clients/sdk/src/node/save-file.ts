@@ -1,18 +1,24 @@
 import { open, rename, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join, parse } from "node:path";
 import { SottoClientError } from "../errors.ts";
 import type { OpenedMedia } from "../media/media-library.ts";
 
 export interface SaveOptions {
   readonly signal: AbortSignal;
+  /** A file that has the path already stays, and this one becomes `name (1).ext`: where others chose the name. */
+  readonly keepExisting?: boolean;
   onProgress?(done: number, total: number): void;
 }
 
 const syncEveryBytes = 16 * 1024 * 1024;
+/** Files of one name in a folder, before a person should look at it. */
+const sameNameMax = 1000;
 
 /**
- * Receives a media object into a file. It grows beside its place as `<path>.<object>.part` and takes the
- * place only when it is whole and synced; run again after an interruption, it goes on.
+ * Receives a media object into a file. It grows beside its place as `<path>.<first 8 digits of the object>.part` and
+ * takes the place only when it is whole and synced; run again after an interruption, it goes on. A file of that path
+ * is replaced, unless it is to be kept. Answers the path that it got. Rejects with FILE where it cannot be written,
+ * ALTERED where it is not what was shared.
  */
 export async function saveTo(
   media: OpenedMedia,
@@ -40,10 +46,28 @@ export async function saveTo(
   } finally {
     await file.close();
   }
-  await rename(part, path);
-  const folder = await open(dirname(path), "r");
+  const place = options.keepExisting ? await freePlace(path) : path;
+  await rename(part, place);
+  const folder = await open(dirname(place), "r");
   await folder.sync().finally(() => folder.close());
-  return { object: media.object, path, bytes: (await stat(path)).size };
+  return { object: media.object, path: place, bytes: (await stat(place)).size };
+}
+
+/** Makes an empty file at the path, or beside it where that one is taken: nobody else can take it then. */
+async function freePlace(path: string): Promise<string> {
+  const { dir, name, ext } = parse(path);
+  for (let i = 0; i < sameNameMax; i++) {
+    const place = i === 0 ? path : join(dir, `${name} (${i})${ext}`);
+    try {
+      await (await open(place, "wx", 0o600)).close();
+      return place;
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code;
+      if (code !== "EEXIST")
+        throw new SottoClientError("FILE", `${place} cannot be written (${code})`, { cause });
+    }
+  }
+  throw new SottoClientError("FILE", `there are ${sameNameMax} files named like ${path} already`);
 }
 
 async function openPart(part: string) {
