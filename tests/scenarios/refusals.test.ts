@@ -27,6 +27,24 @@ test("an invite is good for as many people as it says, and until it expires", as
   await expect(join(forged, "mallory")).rejects.toBeInstanceOf(Error);
 });
 
+test("who says nothing of the suite is sealed for by X-Wing; what an invite says of it counts", async () => {
+  for (const suite of ["x-wing", "classical"] as const) {
+    await using world = await World.start();
+    const { transport } = world;
+    const store = new MemoryStore();
+    const owner = await joinServer({
+      ...{ invite: world.ownerInvite, name: "alice", store, transport },
+      ...(suite === "classical" ? { suite } : {}),
+    });
+    expect(owner.suite).toBe(suite);
+    const alice = await world.open("alice", store);
+    await alice.client.rooms.waitFor("general", 10_000);
+    const { invite } = await alice.client.invite();
+    const bob = await joinServer({ invite, name: "bob", store: new MemoryStore(), transport });
+    expect(bob.suite).toBe(suite);
+  }
+});
+
 test("a name belongs to one person for ever, however it is written", async () => {
   await using world = await World.start();
   const [alice] = await world.people("alice");

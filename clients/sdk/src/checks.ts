@@ -1,7 +1,7 @@
 /**
- * What a client checks of all that reaches it: from the server, from the network, from other members. Every
- * name is one place in the code, which reads it from `context.checks`. A program never switches one off: a
- * test does, to show that the attack that the check refuses would have succeeded.
+ * Checks of what reaches a client that a test can switch off: from the server, from the network, from other
+ * members. Every name is one rule; the few places that hold a client to it read it from `checks`. A program never
+ * switches one off: a test does, to show that the attack that the check refuses would have succeeded.
  */
 export interface Checks {
   /** The server's identity key is the pinned one and vouches for the certificate. */
@@ -42,9 +42,7 @@ export interface Checks {
   readonly groupInfo: boolean;
   /** Nothing is sealed into a group that holds a revoked device. */
   readonly revokedLeaf: boolean;
-  /** What a message was asked for again with is what the asked device said. */
-  readonly answeredAgain: boolean;
-  /** Archive records and shared history are of a device that may write them. */
+  /** Archive records are of a device that may write them. */
   readonly archive: boolean;
 }
 
@@ -69,6 +67,5 @@ export const allChecks: Checks = {
   senderChain: true,
   groupInfo: true,
   revokedLeaf: true,
-  answeredAgain: true,
   archive: true,
 };

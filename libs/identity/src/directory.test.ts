@@ -140,6 +140,20 @@ test("only a device of the chain signs for it, with its signing key", async () =
   await refuses(directory, await add(parseDeviceId(randomBytes(16)), phone.signer), "SIGNATURE");
 });
 
+test("no device signs as another one of the same person", async () => {
+  const { directory, alice } = await withAlice();
+  const phone = await newDevice();
+  await directory.apply(await alice.add(phone));
+  const tablet = await newDevice();
+  const add = (signer: typeof phone.signer) => {
+    const by = { device: phone.id, signer };
+    return addDeviceRecord(alice.place(), tablet.description, tablet.signer, by);
+  };
+  await refuses(directory, await add(alice.first.signer), "SIGNATURE");
+  await directory.apply(await add(phone.signer));
+  expect(directory.device(tablet.id)?.user).toBe(alice.user);
+});
+
 test("a revoked device signs nothing any more, and is revoked once", async () => {
   const { directory, alice } = await withAlice();
   const phone = await newDevice();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { people, suites } from "../test/people.ts";
+import { founded, letIn, people, suites } from "../test/people.ts";
 import { MlsError } from "./index.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -43,6 +43,60 @@ for (const suite of suites) {
     // The test can fail: whoever stays reads exactly what carol must not.
     expect(alice.group.epochAuthenticator).toEqual(bob.group.epochAuthenticator);
     expect(carol.group.epochAuthenticator).not.toEqual(bob.group.epochAuthenticator);
+  });
+
+  test(`${suite}: who joins reads nothing of what was sealed before`, async () => {
+    const cast = await people(suite, ["alice", "bob", "carol"]);
+    const [alice, bob] = await cast.room(["alice", "bob"]);
+    const before = await alice.group.seal(bytes("without carol"), aad);
+    const carol = await letIn([alice, bob], cast.person("carol"), cast.judge);
+    await expect(carol.group.open(before.sealed)).rejects.toBeInstanceOf(MlsError);
+    expect(text((await bob.group.open(before.sealed)).plaintext)).toBe("without carol");
+    const after = await alice.group.seal(bytes("with carol"), aad);
+    expect(text((await carol.group.open(after.sealed)).plaintext)).toBe("with carol");
+  });
+
+  test(`${suite}: keys that were copied once open nothing after their owner renewed them`, async () => {
+    const cast = await people(suite, ["alice", "bob"]);
+    const [alice, bob] = await cast.room();
+    const copy = await bob.mls.restore(bob.group.serialise());
+    const before = await alice.group.seal(bytes("copied"), aad);
+    expect(text((await copy.open(before.sealed)).plaintext)).toBe("copied");
+
+    const staged = await bob.group.stageUpdate();
+    const update = {
+      expect: { kind: "update", committer: bob.identity.device, added: [], removed: [] },
+      judge: cast.judge,
+    } as const;
+    await alice.group.process(staged.commit, update);
+    await expect(copy.process(staged.commit, update)).rejects.toBeInstanceOf(MlsError);
+    await bob.group.confirm(staged.serialise());
+    const after = await alice.group.seal(bytes("renewed"), aad);
+    await expect(copy.open(after.sealed)).rejects.toBeInstanceOf(MlsError);
+    expect(text((await bob.group.open(after.sealed)).plaintext)).toBe("renewed");
+  });
+
+  test(`${suite}: a message at another's leaf, signed by a member's own key, is refused`, async () => {
+    const cast = await people(suite, ["alice", "bob", "carol"]);
+    const alice = await founded(cast.person("alice"));
+    const bob = cast.person("bob");
+    // Every member has the secrets that a message at bob's leaf is sealed under; carol lacks his signing key.
+    const made = await bob.mls.generateKeyPackage({ ...bob, lastResort: false });
+    const staged = await alice.group.stageAdd([made.keyPackage], cast.judge);
+    await alice.group.confirm(staged.serialise());
+    const asBob = (signatureKey: typeof bob.signatureKey) =>
+      bob.mls.joinFromWelcome({
+        welcome: staged.welcome ?? new Uint8Array(),
+        tree: staged.tree,
+        secret: made.secret,
+        signatureKey,
+        judge: cast.judge,
+      });
+    const forger = await asBob(cast.person("carol").signatureKey);
+    const forged = await forger.seal(bytes("I resign"), aad);
+    await expect(alice.group.open(forged.sealed)).rejects.toBeInstanceOf(MlsError);
+    const honest = await (await asBob(bob.signatureKey)).seal(bytes("I stay"), aad);
+    expect(text((await alice.group.open(honest.sealed)).plaintext)).toBe("I stay");
   });
 
   test(`${suite}: a staged commit changes nothing until it has won, and survives storage`, async () => {

@@ -111,6 +111,20 @@ describe("a login", () => {
     expect(answer.case).toBe("authenticated");
   });
 
+  it("that somebody relays, with the very nonces of their own connection, is refused", async () => {
+    await using world = await EdgeWorld.start();
+    const alice = await world.keyserver.newDevice();
+    using relay = await world.connect();
+    using victim = await world.connect();
+    // Whoever stands in between shows alice the greeting that it got; her channel is another one.
+    victim.hello = relay.hello;
+    const claim = await victim.claim(alice);
+    const relayed = await relay.request({ case: "authenticate", value: claim });
+    expect(errorOf(relayed)).toBe(ErrorCode.BAD_SIGNATURE);
+    using direct = await world.connect();
+    expect((await direct.logIn(alice)).case).toBe("authenticated");
+  });
+
   it("of an unknown device is answered as a bad signature", async () => {
     await using world = await EdgeWorld.start();
     const alice = await world.keyserver.newDevice();

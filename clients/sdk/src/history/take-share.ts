@@ -48,13 +48,13 @@ async function takeTurn(
   upTo: number,
 ): Promise<void> {
   const { context, room, state } = replica;
-  const { history, store, checks, directory } = context;
+  const { history, store, directory } = context;
   const items = messages.flatMap((message) => {
     const said = readMemory(room, message, teller);
     if (!said) return [];
     const { sequence } = said;
     const before = Math.min(upTo + 1, state.telling.missing);
-    if (checks.archive && !isCredible(said, directory.directory, before)) return [];
+    if (!isCredible(said, directory.directory, before)) return [];
     const take = () => takeMemory(history, store, { said, passOn: true }, true);
     return [{ sequence, take }];
   });

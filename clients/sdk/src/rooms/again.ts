@@ -134,9 +134,7 @@ export async function openAgain(
     if (parseDeviceId(again.device) !== context.profile.device) return undefined;
     const id = parseMessageId(again.id);
     const senderSequence = toSafeNumber(again.senderSequence);
-    const kept = context.checks.answeredAgain
-      ? aside.find(author.device, id)
-      : aside.all().find((one) => one.id === id);
+    const kept = aside.find(author.device, id);
     const gaps = chains.get(author.device)?.gaps ?? [];
     if (!kept && !gaps.some(({ missing }) => missing.includes(senderSequence))) return undefined;
     if (await context.history.holds(state.room, author.device, id)) return undefined;
@@ -154,7 +152,7 @@ export async function openAgain(
       toSafeNumber(again.sequence) === place &&
       place > 0 &&
       place < step.sequence;
-    if (!honest && context.checks.answeredAgain) return undefined;
+    if (!honest) return undefined;
     return { kept, sequence: place, id, content, encoded: bytes, link };
   } catch {
     return undefined;
