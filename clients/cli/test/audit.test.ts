@@ -44,6 +44,9 @@ test("a record altered in the store makes sotto audit exit 1, and nothing is sen
   const sent = await runSotto(homeOf("alice"), "send", "general", "no");
   expect(sent).toMatchObject({ code: 1, out: "" });
   expect(sent.err).toContain("DIRECTORY_FORK");
+  const heard = await runSotto(homeOf("alice"), "listen", "--no-follow");
+  expect(heard.code).toBe(0);
+  expect(heard.err).toContain("the server's key directory cannot be trusted any more");
   const self = JSON.parse((await runSotto(homeOf("alice"), "--json", "whoami")).out);
   expect(self.directory).toMatchObject({ size: 2, state: "fork" });
   expect(self.directory.why).toContain("record 1");

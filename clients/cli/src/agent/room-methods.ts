@@ -115,6 +115,14 @@ export const listen: Method = async (profile, params, { item, signal }) => {
   const name = optionalText(params, "room");
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
+  // Who only listens would never see why nothing can be sent, where that was found out before.
+  let told = false;
+  const tellUntrusted = async () => {
+    const untrusted = client.directory.refusal;
+    if (untrusted && !told) await item({ type: "notice", text: untrusted.message });
+    told ||= untrusted !== undefined;
+  };
+  await tellUntrusted();
   // A device that is out for good shows what it has, and then says why nothing follows.
   await client.ready().catch((error) => {
     if (!client.refusal) throw error;
@@ -126,6 +134,7 @@ export const listen: Method = async (profile, params, { item, signal }) => {
   const filter = { ...(room ? { room } : {}), ...(after !== undefined ? { after } : {}) };
   if (follow) await snapshot(client, item);
   const live = client.live(either);
+  await tellUntrusted();
   let following: Promise<void> | undefined;
   const hear = async () => {
     for await (const event of live) {
