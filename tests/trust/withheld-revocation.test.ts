@@ -64,7 +64,10 @@ test("a revocation that the server hides is known by anybody's next word, and no
   );
   await expect(bob.client.send(room, "for alice alone")).rejects.toMatchObject({
     code: "DIRECTORY_WITHHELD",
+    message: expect.stringMatching(/is not kept to be sent later.*send it again then/),
   });
+  // As it says: nothing waits to go out by itself.
+  expect(await bob.store.scan("outbox", { limit: 1 })).toEqual([]);
   expect(await textsOpened(thief, await hostile.records(room))).not.toContain("for alice alone");
 });
 

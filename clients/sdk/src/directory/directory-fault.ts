@@ -71,7 +71,8 @@ export function withheldError({ head }: WithheldRecords, size: number): SottoCli
   return new SottoClientError(
     "DIRECTORY_WITHHELD",
     `the server holds back records of its key directory: it has signed for ${head.size} and gives ${size}. ` +
-      "A device may have been revoked in one of them, so this device sends nothing until it has them; " +
-      "it goes on by itself then. Nothing is lost",
+      "A device may have been revoked in one of them, so this device sends nothing until it has them. " +
+      "A message that is refused for this is not kept to be sent later, unless it was on its way before: " +
+      "send it again then",
   );
 }
