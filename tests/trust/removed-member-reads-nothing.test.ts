@@ -7,6 +7,7 @@ import { Insider } from "./harness/insider.ts";
 import { keptGroup } from "./harness/kept-group.ts";
 import { notices } from "./harness/notices.ts";
 import { textsOpened } from "./harness/spy.ts";
+import { Wire } from "./harness/wire.ts";
 
 /** Carol is removed, keeps all that she had, gets all that was sent, and heeds nothing. Answers what she reads. */
 async function afterRemoval(
@@ -150,4 +151,58 @@ test("a server that stores her return all the same helps her nothing: nobody fol
 test("control: without that check they let her in again, and she reads", async () => {
   const { read } = await comesBack({ envelopeRules: false });
   expect(read).toEqual(["now that carol is gone"]);
+});
+
+/**
+ * Carol came by an invite, and was removed. Dave comes later; the server gives him her invite's grant, and a roster in
+ * which nobody was ever removed, so that his device lets her in as somebody who has just arrived.
+ */
+async function letInAgain(checks: Partial<Checks>) {
+  await using hostile = await HostileWorld.start();
+  const { world } = hostile;
+  const alice = await world.person("alice");
+  const carol = await world.person("carol");
+  await alice.client.rooms.remove("general", "carol");
+  await until("carol is out", () => carol.client.rooms.find("general").phase === "left");
+  const wire = new Wire({
+    response: (body) =>
+      body.case === "roster" ? { case: "roster", value: { ...body.value, former: [] } } : undefined,
+  });
+  const dave = await world.person("dave", { transport: wire, checks, random: () => 0 });
+  const { room } = dave.client.rooms.find("general");
+  // Somebody else arrives: dave's device looks who is waiting, and lets in whom it finds.
+  await alice[Symbol.asyncDispose]();
+  const { invite } = await dave.client.invite();
+  const erin = await world.arrive("erin", invite);
+  await erin.client.rooms.waitFor("general", 10_000);
+  return dave.client.rooms.members(room).map(({ name }) => name);
+}
+
+test("who was removed is let in by no newcomer whom the server tells that nobody was", async () => {
+  expect((await letInAgain({})).sort()).toEqual(["alice", "dave", "erin"]);
+});
+
+test("control: without that check she is let in by herself having arrived once", async () => {
+  expect((await letInAgain({ formerMembers: false })).sort()).toEqual([
+    "alice",
+    "carol",
+    "dave",
+    "erin",
+  ]);
+});
+
+test("who was removed while another device was about to let them in stays out", async () => {
+  await using hostile = await HostileWorld.start();
+  const { world } = hostile;
+  const alice = await world.person("alice");
+  // Bob's device leaves it to others for as long as it ever does.
+  const bob = await world.person("bob", { random: () => 0.999 });
+  const carol = await world.person("carol");
+  await alice.client.rooms.remove("general", "carol");
+  const { room } = bob.client.rooms.find("general");
+  await until("bob knows", () => bob.client.rooms.members(room).length === 2);
+  // Longer than its patience: what bob's device had in mind is decided by now.
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  expect(bob.client.rooms.members(room).map(({ name }) => name)).toEqual(["alice", "bob"]);
+  expect(carol.client.rooms.find(room).phase).toBe("left");
 });

@@ -40,6 +40,8 @@ export interface Checks {
   readonly senderChain: boolean;
   /** What a device comes back by is of a member, and not older than what it has seen. */
   readonly groupInfo: boolean;
+  /** Nobody is let in again of whom this device cannot know that they were never removed. */
+  readonly formerMembers: boolean;
   /** Nothing is sealed into a group that holds a revoked device. */
   readonly revokedLeaf: boolean;
   /** Archive records are of a device that may write them. */
@@ -66,6 +68,7 @@ export const allChecks: Checks = {
   messageOnce: true,
   senderChain: true,
   groupInfo: true,
+  formerMembers: true,
   revokedLeaf: true,
   archive: true,
 };

@@ -236,6 +236,7 @@ async function enter(step: JudgedStep): Promise<Group | undefined> {
     state.contradictedBy = [];
     state.roster = await rosterOnEntry(step, group);
     state.rosterHasGaps = false;
+    state.enteredAtSize = toSafeNumber(envelope.directorySize);
     state.since = sinceOf(state.roster, {});
     state.renewed = { at: context.clock.now(), sent: state.senderSequence };
     return group;

@@ -55,7 +55,9 @@ export class KnownRooms {
       known?.replica.close();
       const replica = await RoomReplica.open(this.#context, state);
       await replica.persist([], false);
-      return { room: this.#add(replica), begun: true };
+      const room = this.#add(replica);
+      if (known) room.sender.takeOver(known.sender);
+      return { room, begun: true };
     });
   }
 

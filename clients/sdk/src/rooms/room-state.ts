@@ -55,6 +55,8 @@ export interface RoomState {
   policies: readonly string[];
   /** Changes of the room are not known here: there may be members whom the roster does not hold. */
   rosterHasGaps: boolean;
+  /** Size of the directory by which this device was let in: it does not know who had left by then. */
+  enteredAtSize: number;
   /** Why this device had to come back; empty where it did not. */
   lostBecause: string;
   /** The newest epoch of the group that this device was in. */
@@ -91,6 +93,7 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     unremoved: [],
     policies: [],
     rosterHasGaps: false,
+    enteredAtSize: 0,
     lostBecause: "",
     epochSeen: 0,
     rejoins: [],
@@ -139,6 +142,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     unremoved: json.unremoved ?? [],
     policies: json.policies ?? [],
     rosterHasGaps: json.rosterHasGaps ?? false,
+    enteredAtSize: json.enteredAtSize ?? 0,
     lostBecause: json.lostBecause ?? "",
     epochSeen: json.epochSeen ?? 0,
     rejoins: json.rejoins ?? [],

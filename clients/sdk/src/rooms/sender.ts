@@ -98,6 +98,11 @@ export class Sender {
     }
   }
 
+  /** This device left the room and is in it again: whoever waits for a message of then waits for it here. */
+  takeOver(before: Sender): void {
+    for (const [id, waiter] of before.#waiters) this.#waiters.set(id, waiter);
+  }
+
   /** Sends what is in the outbox, as far as it can be sent now. */
   wake(): void {
     this.#again = this.#running;

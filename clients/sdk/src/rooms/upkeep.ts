@@ -16,6 +16,15 @@ const retriesMs = [150, 300, 600, 1000, 2000, 4000, 8000, 15_000, 30_000];
 const patienceMs = 1500;
 const renewPatienceMs = 5000;
 
+/** Devices that belong in the room and are not. */
+interface Waiting {
+  readonly devices: LeafName[];
+  /** This device's user has or invited one of them. */
+  readonly own: boolean;
+  /** Who had been in the room and was not when this was found out. */
+  readonly former: ReadonlySet<UserId>;
+}
+
 /**
  * What a member device owes its room: let in who arrived with an invite that grants it, and further
  * devices of members; take out devices that were revoked, and people whom the operator switched off; renew its own keys. Any member device may do it; the one that
@@ -98,7 +107,11 @@ export class Upkeep {
     const before = replica.state.roster?.foldedTo;
     const after = await committer.commit(async (group) => {
       const present = new Set(group.members().map((member) => member.device));
-      const still = first.devices.filter(({ device }) => !present.has(device));
+      // Somebody else may have let them in meanwhile, and an admin may have removed them again.
+      const gone = new Set(replica.state.roster?.former);
+      const still = first.devices.filter(
+        ({ user, device }) => !present.has(device) && (first.former.has(user) || !gone.has(user)),
+      );
       return await addDevices(replica, connection, group, still);
     });
     if (after === before) return this.#laterAgain();
@@ -137,10 +150,11 @@ export class Upkeep {
   }
 
   /** Devices that belong in the room and are not; `own` where this device's user has or invited one of them. */
-  async #waiting(connection: Connection): Promise<{ devices: LeafName[]; own: boolean }> {
+  async #waiting(connection: Connection): Promise<Waiting> {
     const { replica } = this.#room;
     const { group, context } = replica;
-    if (!group) return { devices: [], own: false };
+    const former = new Set(replica.state.roster?.former);
+    if (!group) return { devices: [], own: false, former };
     const directory = context.directory.directory;
     const members = group.members();
     const present = new Set(members.map((member) => member.device));
@@ -166,10 +180,13 @@ export class Upkeep {
       .map(({ user, id }) => ({ user, device: id }));
     const mine = ({ user }: LeafName) => user === context.profile.user || owed.includes(user);
     const own = arrived.own || devices.some(mine);
-    return { devices, own };
+    return { devices, own, former };
   }
 
-  /** Newcomers whose invite grants this room, and who never were in it. */
+  /**
+   * Newcomers whose invite grants this room, and who never were in it. Who arrived before this device was in is left to
+   * those who were there: that they were removed meanwhile only the server could tell.
+   */
   async #arrived(
     connection: Connection,
     present: ReadonlySet<UserId>,
@@ -182,7 +199,11 @@ export class Upkeep {
       { case: "listGrants", value: { rooms: [room] } },
       "grantList",
     );
-    const candidates = directory.users().filter((user) => user.invite && !present.has(user.id));
+    const { enteredAtSize } = replica.state;
+    const candidates = directory.users().filter(({ id, invite, devices }) => {
+      const arrivedLater = (devices[0]?.addedAt ?? 0) >= enteredAtSize;
+      return invite && !present.has(id) && (arrivedLater || !context.checks.formerMembers);
+    });
     if (candidates.length === 0 || grants.length === 0) return { users: [], own: false };
     const roster = await connection.request({ case: "getRoster", value: { room } }, "roster");
     const former = new Set([
