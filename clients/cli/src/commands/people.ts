@@ -1,10 +1,11 @@
 import { nameInInvite } from "@sotto/sdk";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import qrcode from "qrcode";
 import { CommandContext } from "../command.ts";
 import { parseDuration } from "../duration.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import { printableName } from "../printable.ts";
+import { positive } from "./flags.ts";
 
 /** Who a profile is, as several commands answer it. */
 export interface Self {
@@ -19,20 +20,6 @@ export interface Self {
   readonly recovery?: "none" | "unconfirmed" | "set";
   readonly directory?: { readonly size: number; readonly state: string; readonly why?: string };
   readonly rooms?: readonly { room: string; name: string }[];
-}
-
-/** A whole number of at least 1, for a flag. */
-export function positive(text: string): number {
-  if (!/^[1-9]\d{0,15}$/.test(text))
-    throw new InvalidArgumentError("it must be a whole number from 1 on");
-  return Number(text);
-}
-
-/** A whole number of at least 0, for a flag. */
-export function count(text: string): number {
-  if (!/^\d{1,15}$/.test(text))
-    throw new InvalidArgumentError("it must be a whole number from 0 on");
-  return Number(text);
 }
 
 export function registerPeople(program: Command): void {

@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
 import { searchPath } from "../config.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
-import { count } from "./people.ts";
+import { count } from "./flags.ts";
 
 interface Served {
   readonly url: string;

@@ -1,0 +1,59 @@
+import type { Output } from "../output.ts";
+import { printable, printableName } from "../printable.ts";
+import { bytesText } from "../progress.ts";
+import { type KeysChangedLine, keysChanged } from "./keys-changed.ts";
+import { historyMeaning } from "./rooms.ts";
+
+/** What `listen` hears: an entry of the history, or what is told live. */
+export type Line = Readonly<Record<string, unknown>> & { readonly type: string };
+
+/** One line for a person; `undefined` where there is nothing to say. */
+export function describe(output: Output, line: Line): string | undefined {
+  const room = output.dim(`[${printableName(line["roomName"] || "…")}]`);
+  switch (line.type) {
+    case "message":
+      return `${output.dim(time(line["at"]))} ${room} ${output.bold(printableName(line["sender"]))}: ${printable(line["text"])}${told(output, line)}`;
+    case "media":
+      return `${output.dim(time(line["at"]))} ${room} ${output.bold(printableName(line["sender"]))} shared ${printableName(line["name"])} (${bytesText(Number(line["bytes"]))})  sotto watch ${line["object"]}${told(output, line)}`;
+    case "membership":
+      return output.dim(`${room} ${membership(line)}`);
+    case "policy":
+      return output.dim(`${room} ${line["by"]} decided: ${historyMeaning(line["history"])}`);
+    case "keys-changed":
+      return output.dim(
+        `${room} ${printableName(keysChanged(line as unknown as KeysChangedLine))}`,
+      );
+    case "presence":
+      return output.dim(`${line["user"]} is ${line["state"]}`);
+    case "typing":
+      return line["typing"] ? output.dim(`${line["user"]} is typing`) : undefined;
+    case "history-unavailable":
+      return output.dim(`${room} (messages that this device cannot open)`);
+    case "messages-missing":
+      return output.dim(
+        `${room} (at least ${line["count"]} of ${line["sender"]}'s messages did not come)`,
+      );
+    default:
+      return undefined;
+  }
+}
+
+/** From whom this device has it, where it was not there itself. */
+function told(output: Output, line: Line): string {
+  return line["toldBy"] ? output.dim(`  (told by ${line["toldBy"]})`) : "";
+}
+
+/** Who came or went; a person's own devices come and go by each other. */
+function membership(line: Line): string {
+  const [by, change, users] = [line["by"], line["change"], line["users"] as string[]];
+  if (change === "created") return `${by} made this room`;
+  if (change === "rejoined") return `a device of ${by} came in`;
+  if (!users.every((user) => user === by)) return `${by} ${change} ${users.join(", ")}`;
+  return change === "added"
+    ? `${by} has one more device here`
+    : `${by} took out a device of theirs`;
+}
+
+function time(at: unknown): string {
+  return new Date(Number(at)).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
