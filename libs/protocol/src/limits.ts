@@ -40,7 +40,7 @@ export const limits = {
   archivePageRecordsMax: 256,
   /** Bytes of records in one page of an archive. */
   archivePageBytesMax: 512 * 1024,
-  /** A user's or room's name, in UTF-8. */
+  /** A device's name, in UTF-8. */
   nameBytesMax: 64,
   /** One-time KeyPackages kept for a device. */
   keyPackagesMax: 100,
