@@ -4,7 +4,7 @@ import type { Effect } from "./effect.ts";
 import type { Session } from "./session.ts";
 import { numberOf, roomOf } from "./wire-values.ts";
 
-/** A sealed message for a room. Membership and rate are judged where it is stored. */
+/** A sealed message for a room. Its rate is judged where this is performed, membership where it is stored. */
 export function append(session: Session, stream: number, body: Append): Effect[] {
   const room = roomOf(body.room);
   const handshake = numberOf(body.handshake);
