@@ -36,11 +36,13 @@ async function attack(checks: Partial<Checks>) {
   const shows = shown.tampering();
   const told = notices(bob.client);
   let hiding = false;
+  let archived = 0;
   wire.tampering = {
     ...shows,
     record: (record) =>
       hiding && Buffer.from(record.room).toString("hex") === room ? [] : undefined,
     request: (body, line) => {
+      if (body.case === "appendArchive") archived++;
       if (body.case === "append" && Buffer.from(body.value.room).toString("hex") === room)
         return { answer: storeMessage(hostile, body, bob.client.profile.device) };
       return shows.request?.(body, line);
@@ -51,11 +53,21 @@ async function attack(checks: Partial<Checks>) {
   await until("it is out of the room for carol", () =>
     carol.client.rooms.members(room).every(({ devices }) => devices === 1),
   );
-  return { hostile, alice, bob, carol, room, plans: plans.room, thief, told };
+  return {
+    hostile,
+    alice,
+    bob,
+    carol,
+    room,
+    plans: plans.room,
+    thief,
+    told,
+    archived: () => archived,
+  };
 }
 
 test("a revocation that the server hides is known by anybody's next word, and nothing more is sealed", async () => {
-  const { hostile, bob, carol, room, plans, thief, told } = await attack({});
+  const { hostile, bob, carol, room, plans, thief, told, archived } = await attack({});
   await using _ = hostile;
   await carol.client.send(plans, "did you hear of alice's phone?");
   await until("bob is told", () => told.some((text) => /directory/.test(text)), 20_000);
@@ -68,17 +80,25 @@ test("a revocation that the server hides is known by anybody's next word, and no
   });
   // As it says: nothing waits to go out by itself.
   expect(await bob.store.scan("outbox", { limit: 1 })).toEqual([]);
+  // His own archive gets nothing either: one of his devices may be the one that was revoked.
+  const before = archived();
+  await carol.client.send(plans, "for the archive");
+  await until("bob reads on", async () => (await texts(bob, "plans")).includes("for the archive"));
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  expect(archived()).toBe(before);
   expect(await textsOpened(thief, await hostile.records(room))).not.toContain("for alice alone");
 });
 
 test("control: without that check bob goes on sealing for the thief", async () => {
-  const { hostile, bob, carol, room, plans, thief } = await attack({
+  const { hostile, bob, carol, room, plans, thief, archived } = await attack({
     headGossip: false,
     withheldRecords: false,
   });
   await using _ = hostile;
   await carol.client.send(plans, "did you hear of alice's phone?");
   await until("bob reads", async () => (await texts(bob)).length > 0);
+  const before = archived();
+  await until("his archive has it", () => archived() > before);
   bob.client.send(room, "for alice alone").catch(() => {});
   await until("it is stored", async () => {
     const records = await hostile.records(room);

@@ -73,7 +73,7 @@ const requestTimeoutMs = 30_000;
  * ```ts
  * await using client = await SottoClient.open({ store, transport });
  * await client.send("general", "hello");
- * for await (const event of client.events()) console.log(event);
+ * for await (const event of client.live()) console.log(event);
  * ```
  */
 export class SottoClient implements AsyncDisposable {
@@ -233,8 +233,7 @@ export class SottoClient implements AsyncDisposable {
     client = new SottoClient({ context, rooms, archive, session, live, stop, quiet });
     const opened = client;
     rooms.onChanged(() => opened.#checkReady());
-    watchDirectory(context, rooms);
-    directory.onGrown(() => archive.wake());
+    watchDirectory(context, rooms, archive);
     session.start();
     return opened;
   }

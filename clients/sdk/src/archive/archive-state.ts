@@ -5,7 +5,7 @@ import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { ArchiveKeyId } from "./archive-key.ts";
 import type { ArchivePlace } from "./archive-port.ts";
 
-/** Keys of one archive: one more for every revoked device. Of more, the oldest are not granted any more. */
+/** Keys of one archive: one more for every revoked device. Further ones are not taken in. */
 const keysMax = 4096;
 
 /** A key of the archive, and who has it. */

@@ -26,6 +26,8 @@ export interface ArchiveWriting {
   readonly port: ArchivePort;
   readonly store: ProfileStore;
   readonly history: History;
+  /** Why nothing may be sealed now. */
+  refusal(): Error | undefined;
 }
 
 /** Puts the keys in order: a new one where the present one is not good, and all of them for all who may have them. */
@@ -33,11 +35,12 @@ export async function keepKeys(writing: ArchiveWriting, making: boolean): Promis
   const { identity, state, port, store } = writing;
   if (making && needsNewKey(identity, state))
     await store.commit(await changeKey(identity, state, port));
+  if (writing.refusal()) return;
   await store.commit(await grantKeys(identity, state, port, goodDevices(identity)));
 }
 
 /**
- * Writes the oldest entries of the queue as one batch. False where the queue is empty. An entry leaves the
+ * Writes the oldest entries of the queue as one batch. False where the queue is empty, or nothing may be sealed. An entry leaves the
  * queue when its batch is durable: a crash in between offers it again, and readers take it once.
  */
 export async function writeBatch(writing: ArchiveWriting): Promise<boolean> {
@@ -58,6 +61,8 @@ export async function writeBatch(writing: ArchiveWriting): Promise<boolean> {
     if (archived) entries.push(archived);
     done.push({ table: "archive-queue", key: order, value: undefined });
   }
+  // The directory may have been found out meanwhile.
+  if (writing.refusal()) return false;
   if (entries.length > 0) {
     const history = create(ArchivedHistorySchema, { entries });
     const plaintext = toBinary(ArchivedHistorySchema, history);

@@ -142,6 +142,7 @@ class Device {
   readonly clock: ManualClock;
   /** What else the device has to do. */
   load = { busy: false };
+  readonly directory: { refusal: Error | undefined };
 
   private constructor(
     keys: Keys,
@@ -149,12 +150,14 @@ class Device {
     history: History,
     archive: Archive,
     clock: ManualClock,
+    directory: { refusal: Error | undefined },
   ) {
     this.keys = keys;
     this.store = store;
     this.history = history;
     this.archive = archive;
     this.clock = clock;
+    this.directory = directory;
   }
 
   static async open(
@@ -166,18 +169,21 @@ class Device {
     const history = await History.open(store);
     const clock = new ManualClock();
     const load = { busy: false };
+    const directory: { refusal: Error | undefined } = { refusal: undefined };
     const archive = await Archive.open({
       ...{ identity: person.identity(keys), port: person.port, store, history, clock },
       random: () => 0,
       signal: new AbortController().signal,
       checked,
       hold: (_, task) => task(),
+      refusal: () => directory.refusal,
       refreshDirectory: async () => {},
       busy: () => load.busy,
       notice: () => {},
     });
     history.onQueued = () => archive.wake();
-    return Object.assign(new Device(keys, store, history, archive, clock), { load });
+    const device = new Device(keys, store, history, archive, clock, directory);
+    return Object.assign(device, { load });
   }
 
   /** A message of somebody else that this device read in the room. */
@@ -490,4 +496,48 @@ test("the archive gives way to a room that is read on, and not for ever", async 
   await first.hear("two", 3);
   await pass(120_000);
   expect(await first.queued()).toBe(0);
+});
+
+test("while the directory is not believed nothing is sealed; what waits goes on when it is", async () => {
+  const { person, first } = await alone();
+  await first.hear("one", 2);
+  await first.archive.flush();
+  const written = person.port.records.length;
+  const keys = await newKeys();
+  await person.add(keys, first.keys);
+  const withheld = new Error("records are held back");
+  first.directory.refusal = withheld;
+  await first.hear("two", 3);
+  const wait = async () => {
+    for (let ms = 0; ms < 20_000; ms += 500) {
+      await first.clock.advance(500);
+      await first.archive[Symbol.asyncDispose]();
+    }
+  };
+  await wait();
+  await expect(first.archive.flush()).rejects.toBe(withheld);
+  await expect(first.archive.grantDevice(keys.id)).rejects.toBe(withheld);
+  expect(person.port.records).toHaveLength(written);
+  expect(await first.queued()).toBe(1);
+  first.directory.refusal = undefined;
+  first.archive.wake();
+  await wait();
+  expect(await first.queued()).toBe(0);
+  const second = await Device.open(person, keys);
+  await second.archive.catchUp();
+  expect(await second.texts()).toEqual(["one", "two"]);
+});
+
+test("a directory that is found out between two batches stops the second one", async () => {
+  const { person, first } = await alone();
+  await first.hear("one", 2);
+  person.port.beforeAppend = () => {
+    first.directory.refusal = new Error("a fork");
+  };
+  // The key is written, and with it comes the bad news.
+  first.archive.wake();
+  await first.clock.advance(20_000);
+  await first.archive[Symbol.asyncDispose]();
+  expect(person.port.records).toHaveLength(1);
+  expect(await first.queued()).toBe(1);
 });

@@ -31,6 +31,8 @@ export interface ArchiveParts {
   hold<Result>(room: RoomId, task: () => Promise<Result>): Promise<Result>;
   /** True while this device has something to do that people wait for. */
   busy(): boolean;
+  /** Why nothing may be sealed now: the directory is forked, or records of it are held back. */
+  refusal(): Error | undefined;
   /** Asks the server for newer records of the directory. */
   refreshDirectory(): Promise<void>;
   notice(text: string): void;
@@ -102,21 +104,26 @@ export class Archive implements AsyncDisposable {
     this.wake();
   }
 
-  /** Writes everything that is queued. Resolves when the archive holds all that this device remembers. */
+  /**
+   * Writes everything that is queued. Resolves when the archive holds all that this device remembers. Rejects with
+   * DIRECTORY_FORK or DIRECTORY_WITHHELD while nothing may be sealed.
+   */
   async flush(): Promise<void> {
     await this.#serial.run(async () => {
       await this.#read();
+      do this.#mustBeAllowed();
       while (await writeBatch({ ...this.#parts, state: this.#state }));
     });
   }
 
   /**
    * Gives the keys of the archive to a device, or a recovery phrase, that the directory holds as this user's.
-   * Resolves when it can read everything.
+   * Resolves when it can read everything. Rejects as `flush` does.
    */
   async grantDevice(device: DeviceId): Promise<void> {
     await this.#serial.run(async () => {
       await this.#read();
+      this.#mustBeAllowed();
       const { identity, port, store } = this.#parts;
       const to = goodDevices(identity).filter(({ id }) => id === device);
       await store.commit(await grantKeys(identity, this.#state, port, to));
@@ -137,15 +144,22 @@ export class Archive implements AsyncDisposable {
     this.#deferrals = 0;
     try {
       await this.#read();
+      // By a directory that is not believed nobody knows who has the keys: the queue stays, and whoever settles it wakes.
+      if (this.#parts.refusal()) return;
       const [queued] = await store.scan("archive-queue", { limit: 1 });
       const writing = { ...this.#parts, state: this.#state };
       await keepKeys(writing, queued !== undefined || this.#state.current?.key !== undefined);
-      while (!signal.aborted && (await writeBatch(writing)));
+      while (!signal.aborted && !this.#parts.refusal() && (await writeBatch(writing)));
       this.#failures = 0;
     } catch (error) {
       this.#failed(error);
     }
-    if (this.#isOwed()) this.wake();
+    if (!this.#parts.refusal() && this.#isOwed()) this.wake();
+  }
+
+  #mustBeAllowed(): void {
+    const refusal = this.#parts.refusal();
+    if (refusal) throw refusal;
   }
 
   #failed(error: unknown): void {

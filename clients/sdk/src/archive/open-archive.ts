@@ -38,6 +38,7 @@ export async function openArchive(
     // A room that is read on after a while away comes first.
     busy: () =>
       rooms.all().some(({ replica }) => replica.state.phase === "active" && !replica.caughtUp),
+    refusal: () => directory.refusal(),
     refreshDirectory: async () => directory.sync(await online(30_000)),
     notice: (text) => context.notice("", text),
   });

@@ -62,6 +62,9 @@ export async function recover(options: RecoverOptions): Promise<Profile> {
       now: () => systemClock.now(),
     });
     await directory.sync(connection);
+    // Whoever is shown a false directory, or a part of it, signs nobody in by it.
+    const refusal = directory.refusal();
+    if (refusal) throw refusal;
     const key = directory.directory.device(paper.description.id);
     const same = key && equalBytes(key.keys.sign, paper.description.sign);
     const user = same && directory.directory.user(key.user);
@@ -140,6 +143,7 @@ async function handOver(input: {
     keysOnly: true,
     hold: (_, task) => task(),
     busy: () => false,
+    refusal: () => directory.refusal(),
     refreshDirectory: () => directory.sync(connection),
     notice: () => {},
   });

@@ -36,7 +36,7 @@ export class RecoveryDesk {
   /**
    * Sets a new phrase and answers its words, which are kept nowhere: show them once. Earlier phrases stay good,
    * except with `replacing`: the words of one, which signs itself and all younger ones away. Rejects with
-   * BAD_PHRASE, UNKNOWN_PHRASE, or with the server's TOO_MANY_DEVICES.
+   * BAD_PHRASE, UNKNOWN_PHRASE, REFUSED where there are too many already, or with the server's refusal.
    */
   async create(options: { replacing?: string } = {}): Promise<string> {
     const { profile, signKey, store } = this.#context;

@@ -88,7 +88,9 @@ export class HistoryTelling {
   }
 
   #isDue(): boolean {
-    const { caughtUp, state } = this.#room.replica;
+    const { caughtUp, context, state } = this.#room.replica;
+    // Nothing is sealed by a directory that is not believed.
+    if (context.directory.refusal()) return false;
     // Who lacks it cannot tell it.
     const knows = state.telling.missing === 0;
     return (

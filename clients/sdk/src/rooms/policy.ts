@@ -12,7 +12,8 @@ import {
  *
  * - `none`: nobody; only devices that were there have it;
  * - `since-join`: a member's own further devices, from when the member came;
- * - `all`: newcomers too, from the beginning.
+ * - `all`: newcomers too, from the beginning; of a very long history its newest part (`toldMessagesMax`,
+ *   `toldBytesMax`).
  */
 export type HistoryWord = "none" | "since-join" | "all";
 

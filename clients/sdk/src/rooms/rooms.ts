@@ -123,7 +123,10 @@ export class Rooms {
 
   /** What was in the way of sending and committing is gone. */
   wakeAll(): void {
-    for (const room of this.all()) room.sender.wake();
+    for (const room of this.all()) {
+      room.sender.wake();
+      room.telling.wake();
+    }
     this.wakeUpkeep();
   }
 

@@ -1,0 +1,42 @@
+import { ManualClock } from "@sotto/clock";
+import { parseRoomId } from "@sotto/protocol";
+import { expect, test } from "vitest";
+import { MemoryStore } from "../ports/memory-store.ts";
+import { encodePolicy } from "../rooms/policy.ts";
+import type { Room } from "../rooms/room.ts";
+import { HistoryTelling } from "./history-telling.ts";
+import { nothingTold } from "./telling.ts";
+
+test("newcomers are told nothing while the directory is not believed, and at once when it is", async () => {
+  const clock = new ManualClock();
+  const directory: { now: Error | undefined } = { now: new Error("a fork") };
+  let scans = 0;
+  class CountingStore extends MemoryStore {
+    override async scan(...query: Parameters<MemoryStore["scan"]>) {
+      scans++;
+      return await super.scan(...query);
+    }
+  }
+  const context = {
+    ...{ clock, store: new CountingStore(), random: () => 0, notice: () => {} },
+    signal: new AbortController().signal,
+    directory: { refusal: () => directory.now },
+  };
+  const room = {
+    replica: {
+      ...{ context, caughtUp: true, room: parseRoomId("aa".repeat(16)) },
+      group: { policy: encodePolicy({ admins: [], history: "all" }) },
+      state: { telling: { ...nothingTold, newcomers: 5 }, phase: "active", cursor: 6 },
+    },
+  } as unknown as Room;
+  const telling = new HistoryTelling(room);
+  telling.arrived();
+  telling.wake();
+  await clock.advance(60_000);
+  expect(scans).toBe(0);
+  directory.now = undefined;
+  telling.wake();
+  await clock.advance(20_000);
+  telling.close();
+  expect(scans).toBeGreaterThan(0);
+});
