@@ -138,6 +138,29 @@ test("a code is good for one device, and says so to the next one", async () => {
   expect(await alice.client.devices.list()).toHaveLength(2);
 });
 
+test("a link that is cut off before the directory was looked at is looked at later", async () => {
+  await using world = await World.start();
+  const [alice] = await world.people("alice");
+  const store = new LastingStore();
+  const link = await alice.client.devices.link();
+  const done = link.complete(new AbortController().signal);
+  let connections = 0;
+  const transport: typeof world.transport = {
+    connect: (...input) => {
+      if (++connections > 1) throw new Error("cut");
+      return world.transport.connect(...input);
+    },
+  };
+  await expect(
+    joinByLink({ code: link.code, deviceName: "phone", store, transport }),
+  ).rejects.toThrow("cut");
+  await done;
+  expect(await store.get("meta", "owed-head")).toBeDefined();
+  const phone = await world.open("phone", store);
+  await phone.client.rooms.waitFor("general", 10_000);
+  expect(await store.get("meta", "owed-head")).toBeUndefined();
+});
+
 test("what the old device ends, the new one hears", async () => {
   await using world = await World.start();
   const [alice] = await world.people("alice");

@@ -12,8 +12,8 @@ import { greet } from "./stranger.ts";
 
 /**
  * Logs a new device in for the first time, reads the whole directory into its store, and holds it against the
- * head that another device of the person, or their recovery phrase, vouches for. Rejects with
- * SERVER_MISBEHAVED where the server tells this device another story.
+ * head that another device of the person vouches for. Rejects with SERVER_MISBEHAVED or DIRECTORY_FORK where the
+ * server tells this device another story, and with NOT_REACHABLE.
  */
 export async function checkFirstDirectory(input: {
   readonly profile: Profile;
@@ -42,7 +42,8 @@ export async function checkFirstDirectory(input: {
     if (same && replica.directory.device(profile.device)?.user === profile.user) return;
     throw new SottoClientError(
       "SERVER_MISBEHAVED",
-      "the server shows this device another key directory than your other device knows; nothing was linked",
+      "the server shows this device another key directory than your other device knows; this device was not set up. " +
+        "On your other device run 'sotto devices', and revoke this one if it is listed",
     );
   } finally {
     connection.close();

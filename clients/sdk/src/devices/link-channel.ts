@@ -49,7 +49,8 @@ export class LinkChannel {
     } catch (cause) {
       throw new SottoClientError(
         "ALTERED",
-        "somebody who does not have the code wrote into the link; nothing was linked",
+        "somebody who does not have the code wrote into the link; this device was not set up. " +
+          "On your other device run 'sotto devices', and revoke this one if it is listed",
         { cause },
       );
     }

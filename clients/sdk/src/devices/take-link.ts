@@ -10,6 +10,7 @@ import {
   LinkOfferSchema,
   type LinkProposal,
 } from "@sotto/protocol/devices";
+import { owedHeadChange } from "../directory/owed-head.ts";
 import { logKeyChanges } from "../directory/pinned-log-key.ts";
 import { SottoClientError } from "../errors.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
@@ -60,8 +61,10 @@ export async function joinByLink(options: LinkJoinOptions): Promise<Profile> {
     secrets: device.secrets,
   };
   const logKey = code.logKey ?? done.logKey;
-  await store.commit([...profileChanges(profile), ...logKeyChanges(logKey)]);
   const head = { size: toSafeNumber(done.directorySize), root: done.directoryRoot };
+  // The head stays until the directory was held against it, also where a server cuts the connection here.
+  const kept = [...profileChanges(profile), ...logKeyChanges(logKey), owedHeadChange(head)];
+  await store.commit(kept);
   try {
     await checkFirstDirectory({ profile, store, transport, signal, head });
   } catch (error) {

@@ -70,7 +70,7 @@ export function forkError({ what }: DirectoryFault): SottoClientError {
 export function withheldError({ head }: WithheldRecords, size: number): SottoClientError {
   return new SottoClientError(
     "DIRECTORY_WITHHELD",
-    `the server holds back records of its key directory: it has signed for ${head.size} and gives ${size}. ` +
+    `the server holds back records of its key directory: ${head.signature ? "it has signed for" : "your other device has"} ${head.size} and gives ${size}. ` +
       "A device may have been revoked in one of them, so this device sends nothing until it has them. " +
       "A message that is refused for this is not kept to be sent later, unless it was on its way before: " +
       "send it again then",

@@ -11,6 +11,7 @@ import { FakeDirectory } from "../../test/fake-directory.ts";
 import { allChecks, type Checks } from "../checks.ts";
 import { MemoryStore } from "../ports/memory-store.ts";
 import { DirectoryReplica } from "./directory-replica.ts";
+import { owedHead, owedHeadChange } from "./owed-head.ts";
 
 const fork = expect.objectContaining({ name: "SottoClientError", code: "DIRECTORY_FORK" });
 
@@ -299,4 +300,33 @@ test("with a check off, what it refuses passes", async () => {
   await add(server, "late");
   await replica.sync(server);
   expect(replica.size).toBe(6);
+});
+
+test("the head that another own device vouched for is met, or nothing is sent", async () => {
+  const { server, store, open } = await world(4);
+  const linked = await server.head();
+  await store.commit([owedHeadChange(linked)]);
+  const all = server.records;
+  server.records = all.slice(0, 3);
+  const short = await open();
+  await short.logIn(server, 3, () => 0);
+  expect(short.refusal()).toMatchObject({
+    code: "DIRECTORY_WITHHELD",
+    message: expect.stringContaining("your other device has 4 and gives 3"),
+  });
+  server.records = all;
+  const later = await open();
+  expect(later.refusal()).toMatchObject({ code: "DIRECTORY_WITHHELD" });
+  await later.logIn(server, 4, () => 0);
+  expect(later.refusal()).toBeUndefined();
+  expect(await owedHead(store)).toBeUndefined();
+});
+
+test("a server that shows a linked device another directory is found out at its first login", async () => {
+  const { server, store, open } = await world(4);
+  await store.commit([owedHeadChange(await server.head([...server.records].reverse()))]);
+  const replica = await open();
+  await replica.logIn(server, 4, () => 0);
+  for (const known of [replica, await open()]) expect(known.refusal()).toEqual(fork);
+  expect(await owedHead(store), "it stays owed").toBeDefined();
 });

@@ -2,6 +2,7 @@ import {
   type Checkpoint,
   checkpointOrigin,
   type Directory,
+  type DirectoryHead,
   openCheckpoint,
   verifyCheckpoint,
   verifyLogKey,
@@ -19,6 +20,7 @@ import {
   type WithheldRecords,
   withheldError,
 } from "./directory-fault.ts";
+import { owedHead, owedHeadChange } from "./owed-head.ts";
 import { logKeyChanges, pinnedLogKey } from "./pinned-log-key.ts";
 
 /**
@@ -60,6 +62,7 @@ export class DirectoryTrust {
   #head: Checkpoint | undefined;
   #fault: DirectoryFault | undefined;
   #withheld: WithheldRecords | undefined;
+  #owed: DirectoryHead | undefined;
   #behind = false;
 
   private constructor(options: TrustOptions) {
@@ -70,6 +73,7 @@ export class DirectoryTrust {
   static async open(options: TrustOptions): Promise<DirectoryTrust> {
     const trust = new DirectoryTrust(options);
     trust.#logKey = await pinnedLogKey(options.store);
+    trust.#owed = await owedHead(options.store);
     const bytes = await options.store.get("meta", trustKey);
     const stored: Partial<StoredTrust> = bytes ? JSON.parse(textOf(bytes)) : {};
     trust.#head = stored.head && checkpointOf(stored.head);
@@ -126,6 +130,7 @@ export class DirectoryTrust {
       throw new SottoClientError("SERVER_MISBEHAVED", "the server does not sign its key directory");
     const checkpoint = await this.#open(signed, serverKey);
     const { size } = checkpoint;
+    if (!(await this.#meetOwed(directory, patient))) return "more";
     if (size > directory.size) {
       // The directory may have grown between the records and their signature.
       if (!patient) await this.withhold(checkpoint, directory);
@@ -212,6 +217,28 @@ export class DirectoryTrust {
       shown: wordsOf(head),
       ...(by ? { by } : {}),
     });
+  }
+
+  /** False where the server does not give all that the device knows which linked this one. Rejects with DIRECTORY_FORK. */
+  async #meetOwed(directory: Directory, patient: boolean): Promise<boolean> {
+    const owed = this.#owed;
+    if (!owed) return true;
+    const head = { ...owed, signature: new Uint8Array() };
+    if (owed.size > directory.size) {
+      if (!patient) await this.withhold(head, directory);
+      return false;
+    }
+    const root = await directory.root(owed.size);
+    if (!equalBytes(root, owed.root))
+      throw await this.fail({
+        kind: "fork",
+        what: `your other device was shown another one: of ${owed.size} records there are two`,
+        expected: toHex(root),
+        shown: wordsOf(head),
+      });
+    this.#owed = undefined;
+    await this.#options.store.commit([owedHeadChange(undefined)]);
+    return true;
   }
 
   /** What was held back may be there now. */
