@@ -1,6 +1,10 @@
-import { makeLinkCode, parseLinkCode } from "@sotto/identity";
+import { addDeviceRecord, makeLinkCode, parseLinkCode, signerFromSeed } from "@sotto/identity";
+import { limits } from "@sotto/protocol";
 import { joinByLink, loadProfile, MemoryStore, recover } from "@sotto/sdk";
 import { expect, test } from "vitest";
+import { newDevice } from "../../clients/sdk/src/devices/new-device.ts";
+import { submitRecord } from "../../clients/sdk/src/devices/own-chain.ts";
+import { recordContext } from "./own-chain-context.ts";
 import { entries, type Joined, texts, until, World } from "./world.ts";
 
 /** A store that outlives its clients. */
@@ -316,4 +320,28 @@ test("two devices that link at once both get their place in the chain", async ()
   expect((await named(tablet)).sort()).toEqual(["device", "phone", "tablet", "watch"]);
   expect(await named(watch)).toEqual(await named(tablet));
   for (const device of [tablet, watch]) await device.client.rooms.waitFor("general", 15_000);
+});
+
+test("who lost as many devices as there may be recovers nevertheless", async () => {
+  await using world = await World.start();
+  const [alice] = await world.people("alice");
+  const phrase = await alice.client.devices.recovery.create();
+  const profile = alice.client.profile;
+  await using chain = await recordContext(world, profile);
+  const by = { device: profile.device, signer: await signerFromSeed(profile.secrets.sign) };
+  for (let count = 1; count < limits.devicesPerUserMax; count++) {
+    const { description, signer } = await newDevice(`device ${count}`);
+    await submitRecord(chain.context, (place) => addDeviceRecord(place, description, signer, by));
+  }
+  await expect(recovered(world, phrase, true)).rejects.toMatchObject({
+    code: "REFUSED",
+    message: expect.stringMatching(/without --keep-devices.*device 31/),
+  });
+  const again = await recovered(world, phrase);
+  await again.client.rooms.waitFor("general", 15_000);
+  await until(
+    "the lost ones are revoked",
+    async () => (await again.client.devices.list()).filter(({ revoked }) => !revoked).length === 1,
+    30_000,
+  );
 });

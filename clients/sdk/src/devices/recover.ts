@@ -1,5 +1,11 @@
 import { systemClock } from "@sotto/clock";
-import { addDeviceRecord, type Signer, signerFromSeed } from "@sotto/identity";
+import {
+  addDeviceRecord,
+  RecordError,
+  revokeDeviceRecord,
+  type Signer,
+  signerFromSeed,
+} from "@sotto/identity";
 import type { SuiteName } from "@sotto/mls";
 import { type DeviceId, ErrorCode } from "@sotto/protocol";
 import { Archive } from "../archive/archive.ts";
@@ -79,7 +85,7 @@ export async function recover(options: RecoverOptions): Promise<Profile> {
     const lost = options.keepDevices ? [] : lostDevicesOf(directory, profile);
     // The keys are kept before the server hears of them.
     await store.commit([...profileChanges(profile), joining(true), lostDevicesChange(lost)]);
-    await signIn({ directory, connection, signal, profile, paper, device });
+    await signIn({ directory, connection, signal, profile, paper, device, lost });
     await handOver({ directory, connection, signal, profile, paper });
     await store.commit([joining(undefined)]);
     return profile;
@@ -96,7 +102,10 @@ function joining(begun: true | undefined): StoreChange {
   return { table: "meta", key: "joining", value: begun && utf8("1") };
 }
 
-/** The new device's record, signed by the phrase. */
+/**
+ * The new device's record, signed by the phrase. Where there are as many devices as there may be, the newest lost one
+ * is revoked before, and not after the rooms were entered: the others still vouch for this person there.
+ */
 async function signIn(input: {
   readonly directory: DirectoryReplica;
   readonly connection: Connection;
@@ -104,8 +113,9 @@ async function signIn(input: {
   readonly profile: Profile;
   readonly paper: NewDevice;
   readonly device: NewDevice;
+  readonly lost: readonly DeviceId[];
 }): Promise<void> {
-  const { directory, connection, signal, profile, paper, device } = input;
+  const { directory, connection, signal, profile, paper, device, lost } = input;
   const context = {
     directory,
     clock: systemClock,
@@ -114,9 +124,37 @@ async function signIn(input: {
     online: async () => connection,
   };
   const by = { device: paper.description.id, signer: paper.signer };
-  await submitRecord(context, (place) =>
-    addDeviceRecord(place, device.description, device.signer, by),
-  );
+  const add = () =>
+    submitRecord(context, (place) => addDeviceRecord(place, device.description, device.signer, by));
+  try {
+    await add();
+  } catch (error) {
+    if (!isTooMany(error)) throw error;
+    const newest = lost.at(-1);
+    if (newest === undefined)
+      throw new SottoClientError(
+        "REFUSED",
+        "you have as many devices as there may be: recover without --keep-devices, or first revoke one of these " +
+          `on another device: ${namesOf(directory, profile)}`,
+        { cause: error },
+      );
+    await submitRecord(context, (place) => revokeDeviceRecord(place, newest, by));
+    await add();
+  }
+}
+
+/** By the rules as they are known here, or by the server's word. */
+function isTooMany(error: unknown): boolean {
+  if (serverError(error)?.code === ErrorCode.TOO_MANY_DEVICES) return true;
+  const cause = error instanceof SottoClientError ? error.cause : undefined;
+  return cause instanceof RecordError && cause.code === "TOO_MANY";
+}
+
+function namesOf(directory: DirectoryReplica, profile: Profile): string {
+  const name = (id: DeviceId) => directory.directory.device(id)?.name ?? "";
+  return lostDevicesOf(directory, profile)
+    .map((id) => `${name(id)} (${id.slice(0, 8)})`)
+    .join(", ");
 }
 
 /** The archive's keys, which the paper can open, for the new device. */
