@@ -86,11 +86,20 @@ export class RandomRoom {
       throw new Error(`${members} are inside, and should be ${expected}`);
   }
 
-  /** What those heard who never were outside, by name; and all that a server acknowledged to anybody. */
+  /** What those who never were outside heard of each other, by name; and all that was acknowledged to them. */
   async end(): Promise<{ heard: Map<string, string[]>; acknowledged: string[] }> {
     const heard = new Map<string, string[]>();
-    for (const mortal of this.#faithful) heard.set(mortal.name, await this.texts(mortal));
-    return { heard, acknowledged: this.#everybody.flatMap(({ acknowledged }) => acknowledged) };
+    // What somebody said who was removed before others could ask for it again, nobody owes to those who had lost the
+    // group meanwhile.
+    const faithful = [...this.#faithful];
+    const acknowledged = faithful.flatMap((mortal) => mortal.acknowledged);
+    const said = new Set(acknowledged);
+    for (const mortal of faithful)
+      heard.set(
+        mortal.name,
+        (await this.texts(mortal)).filter((text) => said.has(text)),
+      );
+    return { heard, acknowledged };
   }
 
   async texts(mortal: Mortal): Promise<string[]> {
