@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { ErrorCode, limits, toHex } from "@sotto/protocol";
+import { type DeviceId, ErrorCode, limits, toHex } from "@sotto/protocol";
 import {
   type ArchiveBatch,
   type ArchivedEntry,
@@ -74,6 +74,11 @@ async function readAgain(reading: ArchiveReading, from: ArchivePlace): Promise<v
   await store.commit([state.stored()]);
 }
 
+function revokedOf({ user, directory }: ArchiveIdentity): DeviceId[] {
+  const devices = directory.directory.user(user)?.devices ?? [];
+  return devices.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id);
+}
+
 async function pages(
   reading: ArchiveReading,
   from: ArchivePlace | undefined,
@@ -85,7 +90,7 @@ async function pages(
       page = await reading.port.read(after);
     } catch (error) {
       if (serverError(error)?.code !== ErrorCode.LOG_RESET || after === undefined) throw error;
-      await reading.store.commit(reading.state.forget());
+      await reading.store.commit(reading.state.forget(revokedOf(reading.identity)));
       await reading.lost();
       after = undefined;
       continue;

@@ -84,8 +84,11 @@ export class ArchiveState {
     return [{ table: "archive-keys", key: id, value: utf8(JSON.stringify(json)) }];
   }
 
-  /** The log was replaced: who has which key is told anew; the keys themselves stay good. */
-  forget(): StoreChange[] {
+  /**
+   * The log was replaced: who has which key is told anew; the keys themselves stay good. Nothing of a device that was
+   * revoked before counts in the new one, wherever it stands: the order of the records is the server's.
+   */
+  forget(revoked: Iterable<DeviceId>): StoreChange[] {
     const nothing = {
       place: undefined,
       current: undefined,
@@ -93,7 +96,8 @@ export class ArchiveState {
       unread: undefined,
     };
     Object.assign(this.known, nothing);
-    this.known.barred.clear();
+    for (const device of [...this.known.barred.keys(), ...revoked])
+      this.known.barred.set(device, 0);
     const changes = [...this.#keys].map(([id, { key }]): StoreChange => {
       this.#keys.set(id, { key, holders: new Set() });
       const json = { version: 1, key: key && toHex(key), holders: [] };
