@@ -6,7 +6,7 @@ import { lockProfile } from "./agent-lock.ts";
 import { AgentProfile } from "./agent-profile.ts";
 import { toReplyError } from "./failure.ts";
 import { methods } from "./methods.ts";
-import { type AgentRequest, readLines, writeLine } from "./wire.ts";
+import { parseRequest, readLines, writeLine } from "./wire.ts";
 
 const idleMs = 60_000;
 /** Longer, where going costs somebody their passphrase. */
@@ -69,7 +69,6 @@ function serve(socket: Socket, profile: AgentProfile, stop: () => void): void {
   const take = async (value: unknown) => {
     if (begun) return;
     begun = true;
-    const { method, params } = value as AgentRequest;
     let last = false;
     const context = {
       item: async (entry: unknown) => {
@@ -81,7 +80,8 @@ function serve(socket: Socket, profile: AgentProfile, stop: () => void): void {
       },
     };
     try {
-      const run = methods[method];
+      const { method, params } = parseRequest(value);
+      const run = Object.hasOwn(methods, method) ? methods[method] : undefined;
       if (!run) throw new Error(`unknown method ${method}`);
       writeLine(socket, { result: (await run(profile, params, context)) ?? null });
     } catch (error) {

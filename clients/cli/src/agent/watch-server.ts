@@ -24,7 +24,12 @@ export class WatchServer implements AsyncDisposable {
 
   private constructor(library: MediaLibrary) {
     this.#library = library;
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch(() => {
+        if (response.headersSent) response.destroy();
+        else response.writeHead(500).end();
+      });
+    });
   }
 
   static async start(library: MediaLibrary): Promise<WatchServer> {
@@ -73,7 +78,8 @@ export class WatchServer implements AsyncDisposable {
     }
     const { start, end } = range ?? { start: 0, end: opened.bytes };
     response.writeHead(range ? 206 : 200, {
-      "content-type": opened.mime,
+      "content-type": servedType(opened.mime),
+      "x-content-type-options": "nosniff",
       "content-length": end - start,
       "accept-ranges": "bytes",
       "cache-control": "no-store",
@@ -82,6 +88,13 @@ export class WatchServer implements AsyncDisposable {
     if (request.method === "HEAD") return void response.end();
     await stream(opened, start, end, response);
   }
+}
+
+/** What a player may be told: the sender chose it, so nothing that a browser would run, or that is no type. */
+export function servedType(mime: string): string {
+  const isType = mime.length <= 100 && /^[\w.+-]+\/[\w.+-]+$/.test(mime);
+  const isActive = /html|xml|svg|script|pdf|multipart|x-mixed/i.test(mime);
+  return isType && !isActive ? mime : "application/octet-stream";
 }
 
 async function stream(

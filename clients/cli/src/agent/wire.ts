@@ -6,6 +6,14 @@ export interface AgentRequest {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
+/** A request as a command sends it. Throws where the line is anything else. */
+export function parseRequest(value: unknown): AgentRequest {
+  const { method, params } = Object(value) as { method?: unknown; params?: unknown };
+  const isParams = typeof params === "object" && params !== null && !Array.isArray(params);
+  if (typeof method !== "string" || !isParams) throw new Error("the line is no request");
+  return { method, params: params as AgentRequest["params"] };
+}
+
 /** Lines from the agent: any number of items, then one result or error. */
 export type AgentReply =
   | { readonly item: unknown }
