@@ -43,7 +43,10 @@ export function titleKey(room: RoomId): string {
   return `title/${room}`;
 }
 
+/** What index keys of deletions begin with. */
+export const deletedPrefix = "deleted/";
+
 /** Index key that says that an object was deleted. */
 export function deletedKey(object: ObjectId): string {
-  return `deleted/${object}`;
+  return `${deletedPrefix}${object}`;
 }

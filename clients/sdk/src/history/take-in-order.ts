@@ -1,5 +1,6 @@
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { History } from "./history.ts";
+import { deletedPrefix } from "./history-keys.ts";
 
 /** Something that stands at a place of a room, and how it becomes history. */
 export interface Placed {
@@ -24,7 +25,14 @@ export async function takeInOrder(
     // The same one twice must be seen to be there.
     if (sequence === last) await settle();
     last = sequence;
-    changes.push(...(await take()));
+    const taken = await take();
+    changes.push(...taken);
+    // What follows may be of the same object, and must see whose it is.
+    if (taken.some(isOfObject)) await settle();
   }
   await settle();
+}
+
+function isOfObject({ table, key }: StoreChange): boolean {
+  return table === "media" || (table === "history-index" && key.startsWith(deletedPrefix));
 }

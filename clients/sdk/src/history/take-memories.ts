@@ -18,7 +18,13 @@ import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { History, Keeping } from "./history.ts";
 import type { HistoryEntry, MembershipEntry, PolicyEntry } from "./history-entry.ts";
 import { deletedKey, idKey } from "./history-keys.ts";
-import { entryOf, mediaChanges, remembered, type SaidMessage } from "./said-message.ts";
+import {
+  entryOf,
+  isDeletionOf,
+  mediaChanges,
+  remembered,
+  type SaidMessage,
+} from "./said-message.ts";
 
 /** A message that somebody remembers, read and checked for its form. */
 export interface Memory {
@@ -67,9 +73,12 @@ export async function takeMemory(
   if (!entry) return [history.passed(room, device, id)];
   const keeping: Keeping = { message: remembered(said, passOn), archive };
   const placed = await history.placed(entry, keeping);
-  const deleted =
-    entry.type === "media" && (await store.get("history-index", deletedKey(entry.object)));
-  return [...placed, ...(deleted ? [] : mediaChanges(said))];
+  if (entry.type === "media") {
+    const order = await store.get("history-index", deletedKey(entry.object));
+    const deletion = order && (await history.entry(textOf(order)));
+    if (deletion?.type === "media-deleted" && isDeletionOf(deletion, said)) return placed;
+  }
+  return [...placed, ...(await mediaChanges(store, said))];
 }
 
 /** Changes by which what the archive holds becomes this device's history. The caller holds the room. */

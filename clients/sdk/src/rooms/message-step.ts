@@ -224,5 +224,5 @@ async function remember(
   const keeping = keepingOf(said, policy);
   const shown = late ? await history.placed(entry, keeping) : history.changesFor(entry, keeping);
   // The entry's own index says that it came.
-  return [...shown, ...mediaChanges(said)];
+  return [...shown, ...(await mediaChanges(context.store, said))];
 }

@@ -304,6 +304,8 @@ export class RoomReplica {
           this.state.cursor = sequence;
         }
         if (this.#incoming[0] === next) this.#incoming.shift();
+        // What follows may be of the same object, and must see whose it is.
+        if (results.at(-1)?.result.changes.some(({ table }) => table === "media")) break;
       }
     } finally {
       if (results.length > 0) {
