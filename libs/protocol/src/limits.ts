@@ -69,6 +69,8 @@ export const limits = {
   loginTimeoutMs: 10_000,
   /** Requests of one connection before its login, Register and Authenticate not counted. */
   requestsBeforeLoginMax: 256,
+  /** Frames of one connection before its login, of any type; one more ends it with PROTOCOL_ERROR. */
+  framesBeforeLoginMax: 300,
   idleTimeoutMs: 90_000,
   pingIntervalMs: 30_000,
   /** Connections of one address that are not logged in. */

@@ -10,6 +10,13 @@ const pingBytes = 8;
 
 /** A frame of the client, in any phase but closing. */
 export function frame(session: Session, frame: Frame): readonly Effect[] {
+  if (session.phase !== "ready") {
+    // A stranger who never reads must not make answers pile up without end.
+    if (session.strangerFrames >= session.limits.framesBeforeLoginMax) {
+      return close(session, CloseCode.PROTOCOL_ERROR, "too many frames before the login");
+    }
+    session.strangerFrames += 1;
+  }
   switch (frame.type) {
     case FrameType.request:
       return request(session, frame);

@@ -22,6 +22,7 @@ const limits = edgeLimits({
   subscriptionsMax: 3,
   frameBytesBeforeLoginMax: 2048,
   requestsBeforeLoginMax: 5,
+  framesBeforeLoginMax: 30,
 });
 const facts: DeviceFacts = {
   user: parseUserId("11".repeat(16)),
@@ -73,6 +74,7 @@ function resultOf(effect: Effect, valid: boolean): Input | undefined {
 
 function checkBounds(session: Session): void {
   expect(session.strangerRequests).toBeLessThanOrEqual(limits.requestsBeforeLoginMax);
+  expect(session.strangerFrames).toBeLessThanOrEqual(limits.framesBeforeLoginMax);
   expect(session.requests.size).toBeLessThanOrEqual(limits.requestsInFlightMax);
   expect(session.subscriptions.size).toBeLessThanOrEqual(limits.subscriptionsMax);
   expect(session.uploads.size + session.downloads.size).toBeLessThanOrEqual(limits.mediaStreamsMax);

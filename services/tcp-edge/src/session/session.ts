@@ -47,6 +47,8 @@ export interface Session {
   registration: number | undefined;
   /** Requests beside Register and Authenticate that came before the login. */
   strangerRequests: number;
+  /** Frames of any type that came before the login. */
+  strangerFrames: number;
   /** Messages that this connection said it could not open, as far as they were counted. */
   troubleReported: number;
   claim: LoginClaim | undefined;
@@ -73,6 +75,7 @@ export function newSession(setup: SessionSetup): Session {
     phase: "greeting",
     registration: undefined,
     strangerRequests: 0,
+    strangerFrames: 0,
     troubleReported: 0,
     claim: undefined,
     principal: undefined,

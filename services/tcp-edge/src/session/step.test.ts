@@ -42,6 +42,7 @@ const small = edgeLimits({
   pieceBytes: 8,
   envelopeBytesMax: 6,
   requestsBeforeLoginMax: 3,
+  framesBeforeLoginMax: 20,
   mediaFrameBytesMax: 6,
 });
 
@@ -108,6 +109,28 @@ function closeIn(effects: readonly Effect[]): CloseCode | undefined {
 const append = (more: object = {}): RequestBody => ({
   case: "append",
   value: { room, id: device, handshake: 5n, sealed: new Uint8Array([1]), ...more },
+});
+
+describe("frames before the login", () => {
+  it.each([
+    ["pings", FrameType.ping, new Uint8Array(8)],
+    ["requests that cannot be decoded", FrameType.request, new Uint8Array([0xff])],
+    ["requests that are refused", FrameType.request, requestFrame(1, append()).body],
+    ["frames that get no answer", FrameType.pong, new Uint8Array(8)],
+  ])("end the connection when there are too many: %s", (_name, type, body) => {
+    const state = session();
+    for (let sent = 0; sent < small.framesBeforeLoginMax; sent++) {
+      expect(closeIn(frameOf(state, type, body))).toBeUndefined();
+    }
+    expect(closeIn(frameOf(state, type, body))).toBe(CloseCode.PROTOCOL_ERROR);
+  });
+
+  it("are not counted after it", () => {
+    const state = ready();
+    for (let sent = 0; sent < 2 * small.framesBeforeLoginMax; sent++) {
+      expect(closeIn(frameOf(state, FrameType.ping, new Uint8Array(8)))).toBeUndefined();
+    }
+  });
 });
 
 describe("a login", () => {
