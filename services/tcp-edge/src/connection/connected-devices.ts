@@ -6,15 +6,21 @@ import type { Connection } from "./connection.ts";
 interface ConnectedDevice {
   readonly user: UserId;
   readonly connections: Set<Connection>;
-  /** What its appends are taken from, whatever connection they come by. */
-  readonly appends: TokenBucket;
 }
+
+const sweepPeriodMs = 10_000;
 
 /** Who is logged in on this edge, by device and by user. */
 export class ConnectedDevices {
   readonly #limits: EdgeLimits;
   readonly #devices = new Map<DeviceId, ConnectedDevice>();
   readonly #users = new Map<UserId, Set<DeviceId>>();
+  /**
+   * What a device's appends are taken from, whatever connection they come by. A bucket outlives the
+   * connections until it is full, so that a new login does not fill it.
+   */
+  readonly #appends = new Map<DeviceId, TokenBucket>();
+  #sweptMs = Number.NEGATIVE_INFINITY;
 
   constructor(limits: EdgeLimits) {
     this.#limits = limits;
@@ -22,11 +28,14 @@ export class ConnectedDevices {
 
   /** Counts a connection to its device. False where the device has as many as it may have. */
   add(connection: Connection, user: UserId, device: DeviceId, atMs: number): boolean {
+    this.#sweep(atMs);
     let entry = this.#devices.get(device);
     if (!entry) {
-      const { appendBurst, appendsPerSecond } = this.#limits;
-      const appends = new TokenBucket(appendBurst, appendsPerSecond, atMs);
-      entry = { user, connections: new Set(), appends };
+      if (!this.#appends.has(device)) {
+        const { appendBurst, appendsPerSecond } = this.#limits;
+        this.#appends.set(device, new TokenBucket(appendBurst, appendsPerSecond, atMs));
+      }
+      entry = { user, connections: new Set() };
       this.#devices.set(device, entry);
     }
     if (entry.connections.size >= this.#limits.connectionsPerDeviceMax) return false;
@@ -51,7 +60,7 @@ export class ConnectedDevices {
 
   /** Milliseconds until the device may append again; 0, and one append taken, where it may now. */
   takeAppend(device: DeviceId, atMs: number): number {
-    const appends = this.#devices.get(device)?.appends;
+    const appends = this.#appends.get(device);
     if (!appends || appends.take(atMs)) return 0;
     return appends.waitMs(atMs);
   }
@@ -66,5 +75,19 @@ export class ConnectedDevices {
 
   users(): Iterable<UserId> {
     return this.#users.keys();
+  }
+
+  /** Buckets that are kept: of the devices here, and of those gone since they last appended. */
+  get bucketsKept(): number {
+    return this.#appends.size;
+  }
+
+  /** Forgets the full buckets of devices that are gone; the map grows only by logins, as this runs. */
+  #sweep(atMs: number): void {
+    if (atMs - this.#sweptMs < sweepPeriodMs) return;
+    this.#sweptMs = atMs;
+    for (const [device, bucket] of this.#appends) {
+      if (!this.#devices.has(device) && bucket.isFull(atMs)) this.#appends.delete(device);
+    }
   }
 }
