@@ -34,10 +34,13 @@ export async function submitRecord(
     const place = nextPlace(context);
     const record = await write(place);
     if (!record) return undefined;
+    const hash = await sha256Hex(record);
+    // Before it is sent: its coming back is no news. What is signed with a copy of these keys is.
+    context.directory.submitted.add(hash);
     const failure = await submitOnce(context, place, record);
     // Whether it stands shows in the directory, also where its answer was lost.
     await context.directory.sync(await context.online(onlineTimeoutMs, context.signal));
-    const index = context.directory.directory.indexOf(await sha256Hex(record));
+    const index = context.directory.directory.indexOf(hash);
     if (index !== undefined) return index;
     if (attempt === attemptsMax) throw failure;
     await context.clock.sleep(retryWaitMs * attempt, context.signal);

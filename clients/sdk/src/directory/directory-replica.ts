@@ -34,6 +34,8 @@ export class DirectoryReplica {
   readonly directory: Directory;
   /** The server's word for its directory, and what speaks against it. */
   readonly trust: DirectoryTrust;
+  /** Hashes of records that this very client sent since it started: a few for each thing that its user did. */
+  readonly submitted = new Set<string>();
   /** Asked for what else belongs into the commit of new records. */
   tell: (changes: readonly RecordChange[]) => StoreChange[] = () => [];
   readonly #store: ProfileStore;

@@ -1,4 +1,4 @@
-import { Directory } from "@sotto/identity";
+import { Directory, sha256Hex } from "@sotto/identity";
 import { EnvelopeKind, parseRoomId, type UserId } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { newDevice, newSigner, TestPerson } from "../../../../libs/identity/test/person.ts";
@@ -35,16 +35,22 @@ async function world() {
     roomOf("cc", "left", owner.user, bob.user),
   ];
   const notices: string[] = [];
+  const submitted = new Set<string>();
   const history = await History.open(new MemoryStore());
   /** What the device `of` tells of a record. */
   const told = async (record: Uint8Array, of = owner, device = of.first.id) => {
     const changes = [await directory.apply(record)];
     const profile = { user: of.user, device };
     const notice = (_room: string, text: string) => notices.push(text);
-    const context = { profile, directory: { directory }, history, notice };
+    const context = { profile, directory: { directory, submitted }, history, notice };
     return entriesOf(new KeyChanges(context, () => states).tell(changes));
   };
-  return { directory, owner, bob, told, notices };
+  /** The same of a record that the device sent itself. */
+  const sent = async (record: Uint8Array) => {
+    submitted.add(await sha256Hex(record));
+    return await told(record);
+  };
+  return { directory, owner, bob, told, sent, notices };
 }
 
 function entriesOf(changes: readonly StoreChange[]) {
@@ -54,7 +60,7 @@ function entriesOf(changes: readonly StoreChange[]) {
 }
 
 test("each kind of change is told once, where one is together with the person, with who signed it", async () => {
-  const { owner, bob, told, notices } = await world();
+  const { owner, bob, told, sent, notices } = await world();
   const [phone, paper, fresh] = [await newDevice(), await newDevice(), await newDevice()];
   const base = { type: "keys-changed", room: "aa".repeat(16), sequence: 9, user: bob.user };
   const by = (kind: string, device: string, user: UserId = bob.user) => ({
@@ -82,7 +88,7 @@ test("each kind of change is told once, where one is together with the person, w
   const reset = await bob.reset(fresh, invite, await owner.allows(bob.user, invite));
   // The owner's own device allowed it: to that device it is no news.
   const another = await newDevice();
-  expect(await told(await owner.add(another))).toEqual([]);
+  expect(await sent(await owner.add(another))).toEqual([]);
   expect(await told(reset, owner, another.id)).toMatchObject([
     { change: "identity-reset", device: fresh.id, by: by("owner", owner.first.id, owner.user) },
   ]);
@@ -91,10 +97,10 @@ test("each kind of change is told once, where one is together with the person, w
 });
 
 test("what happens to one's own account stands in every room, and is an alert", async () => {
-  const { owner, told, notices } = await world();
+  const { owner, told, sent, notices } = await world();
   const [phone, paper, tablet] = [await newDevice(), await newDevice(), await newDevice()];
-  expect(await told(await owner.add(phone))).toEqual([]);
-  expect(await told(await owner.recovery(paper))).toEqual([]);
+  expect(await sent(await owner.add(phone))).toEqual([]);
+  expect(await sent(await owner.recovery(paper))).toEqual([]);
   const rooms = (await told(await owner.add(tablet, phone))).map(({ room }) => room);
   expect(rooms).toEqual(["aa".repeat(16), "bb".repeat(16)]);
   await told(await owner.revoke(phone.id, paper));
@@ -105,4 +111,15 @@ test("what happens to one's own account stands in every room, and is an alert", 
   // The device that came is told by its own beginning.
   const late = await newDevice();
   expect(await told(await owner.add(late), owner, late.id)).toEqual([]);
+});
+
+test("a device that was added with a copy of this device's keys is told", async () => {
+  const { owner, told, sent, notices } = await world();
+  const [phone, thief] = [await newDevice(), await newDevice()];
+  expect(await sent(await owner.add(phone))).toEqual([]);
+  expect(await told(await owner.add(thief))).toMatchObject([
+    { change: "device-added", device: thief.id, by: { device: owner.first.id } },
+    { change: "device-added", device: thief.id, by: { device: owner.first.id } },
+  ]);
+  expect(notices).toEqual([expect.stringMatching(/^the device "laptop" was added /)]);
 });

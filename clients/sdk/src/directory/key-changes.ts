@@ -8,7 +8,7 @@ import type { RoomState } from "../rooms/room-state.ts";
 /** What telling of changes needs of a client. */
 export type KeyChangesContext = Pick<RoomContext, "notice"> & {
   readonly profile: Pick<RoomContext["profile"], "user" | "device">;
-  readonly directory: Pick<RoomContext["directory"], "directory">;
+  readonly directory: Pick<RoomContext["directory"], "directory" | "submitted">;
   readonly history: Pick<RoomContext["history"], "changesFor">;
 };
 
@@ -39,16 +39,22 @@ export class KeyChanges {
     });
   }
 
-  /** Nothing for a beginner, whom nobody knew before, and for what this device did itself. */
+  /**
+   * Nothing for a beginner, whom nobody knew before, and for what this client sent itself. This device's signature
+   * alone does not show that: whoever copied its keys signs as this device.
+   */
   #entryOf({
     user,
     change,
     device,
     by,
+    index,
   }: RecordChange): Omit<KeysChangedEntry, "room" | "sequence"> | undefined {
     const { profile, directory } = this.#context;
     if (change === "user-created") return undefined;
-    if (by.device === profile.device || device === profile.device) return undefined;
+    if (device === profile.device || this.#isSubmitted(index)) return undefined;
+    // What the owner allowed is sent by the one whose identity begins anew.
+    if (by.kind === "owner" && by.device === profile.device) return undefined;
     const signer = directory.directory.device(by.device);
     return {
       type: "keys-changed",
@@ -58,6 +64,11 @@ export class KeyChanges {
       deviceName: directory.directory.device(device)?.name ?? "",
       by: { ...by, user: signer?.user ?? user, name: signer?.name ?? "" },
     };
+  }
+
+  #isSubmitted(index: number): boolean {
+    const { submitted, directory } = this.#context.directory;
+    return [...submitted].some((hash) => directory.indexOf(hash) === index);
   }
 
   #alert({ change, deviceName, by }: Omit<KeysChangedEntry, "room" | "sequence">): void {
