@@ -73,6 +73,9 @@ async function checkReset(
   parsed: ParsedRecord,
 ): Promise<void> {
   const { user, invite, allowed, iat } = record;
+  // Whoever can say that word for the owner has a device of theirs: a thief would shut them out, paper included.
+  if (user === before.owner)
+    throw new RecordError("SIGNATURE", "the owner's identity does not begin anew");
   await checkFirstDevice(before, record, parsed);
   if (allowed.expires !== 0 && iat > allowed.expires)
     throw new RecordError("SIGNATURE", "the owner's word has expired");

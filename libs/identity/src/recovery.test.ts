@@ -191,6 +191,12 @@ test("the word of a revoked device, or of the owner's paper, is none", async () 
   }
 });
 
+test("the owner's own identity does not begin anew: a thief of one device of theirs would take everything", async () => {
+  const { directory, owner, fresh, invite } = await lost();
+  const word = await owner.allows(owner.user, invite);
+  await refuses(directory, await owner.reset(fresh, invite, word), "SIGNATURE");
+});
+
 test("one word is good for one beginning", async () => {
   const { directory, owner, bob, fresh, invite } = await lost();
   const word = await owner.allows(bob.user, invite);

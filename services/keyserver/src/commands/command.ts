@@ -71,9 +71,9 @@ export type Answer = NonNullable<MessageInitShape<typeof ResponseSchema>["body"]
 /** What is bounded by the hour is worth asking for again after this time. */
 export const retryAfterMs = 60_000;
 
-/** Takes one from the caller's budget. Throws `SottoError` RATE_LIMITED. */
-export function spend(budget: CallBudget, caller: Principal): void {
-  if (budget.take(caller.user)) return;
+/** Takes one from the budget of a user or device. Throws `SottoError` RATE_LIMITED. */
+export function spend(budget: CallBudget, whose: UserId | DeviceId): void {
+  if (budget.take(whose)) return;
   throw new SottoError(ErrorCode.RATE_LIMITED, "too many in a short time; try again later", {
     retryAfterMs,
   });

@@ -15,7 +15,7 @@ export async function createInvite(
   request: RequestValue<"createInvite">,
   caller: Principal,
 ): Promise<Answer> {
-  spend(server.budgets.invites, caller);
+  spend(server.budgets.invites, caller.user);
   await server.standing.refuseRecords();
   const expiresAt = checkForm(server, request);
   const grant = await readGrant(server, request.grant, caller);

@@ -15,7 +15,8 @@ export async function submitRecord(
   request: RequestValue<"submitRecord">,
   caller: Principal,
 ): Promise<Answer> {
-  spend(server.budgets.records, caller);
+  // Of each device its own: a stolen one must not use up what the others need to revoke it.
+  spend(server.budgets.records, caller.device);
   const { record } = parseSubmitted(request.record);
   if (record.typ === "user-create" || record.typ === "identity-reset")
     throw new SottoError(ErrorCode.BAD_RECORD, "an identity begins by Register");
