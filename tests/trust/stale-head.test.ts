@@ -21,6 +21,8 @@ async function attack(checks: Partial<Checks>) {
   const { invite } = await alice.client.invite({ rooms: [] });
   await world.arrive("carol", invite);
   await until("alice knows carol", () => alice.client.people.all().length === 3);
+  // With the server's signature, which her next words carry.
+  await alice.client.people.refresh();
   return { hostile, alice, bob, room, told, wire, old };
 }
 

@@ -53,6 +53,8 @@ async function attack(checks: Partial<Checks>) {
   await until("it is out of the room for carol", () =>
     carol.client.rooms.members(room).every(({ devices }) => devices === 1),
   );
+  // With the server's signature, which her next words carry.
+  await carol.client.people.refresh();
   return {
     hostile,
     alice,
