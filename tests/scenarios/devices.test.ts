@@ -4,13 +4,9 @@ import { joinByLink, loadProfile, MemoryStore, recover } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { newDevice } from "../../clients/sdk/src/devices/new-device.ts";
 import { submitRecord } from "../../clients/sdk/src/devices/own-chain.ts";
+import { LastingStore } from "./company.ts";
 import { recordContext } from "./own-chain-context.ts";
 import { entries, type Joined, texts, until, World } from "./world.ts";
-
-/** A store that outlives its clients. */
-class LastingStore extends MemoryStore {
-  override async [Symbol.asyncDispose](): Promise<void> {}
-}
 
 /** A further device of a person, linked by one that is there. */
 async function linked(world: World, by: Joined, deviceName: string): Promise<Joined> {

@@ -1,17 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { join as joinServer, MemoryStore, SottoClient } from "@sotto/sdk";
+import { join as joinServer, type MemoryStore, SottoClient } from "@sotto/sdk";
 import { nodeMlsEngine, nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
 import { expect, test } from "vitest";
 import { startServer } from "../../infra/demo/server.ts";
+import { LastingStore } from "./company.ts";
 
 const sends = 2000;
 const inFlight = 100;
-
-class LastingStore extends MemoryStore {
-  override async [Symbol.asyncDispose](): Promise<void> {}
-}
 
 test("a server killed in the middle of 2,000 sends loses none that it acknowledged, and doubles none", async () => {
   const folder = await mkdtemp(join(tmpdir(), "sotto-kill-"));

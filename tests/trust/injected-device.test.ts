@@ -1,17 +1,11 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  ClaimedKeyPackageSchema,
-  EventSchema,
-  fromHex,
-  KeyPackageListSchema,
-  toHex,
-} from "@sotto/protocol";
+import { EventSchema } from "@sotto/protocol";
 import type { Checks } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { texts, until } from "../scenarios/world.ts";
 import { HostileWorld } from "./harness/hostile-world.ts";
 import { Impostor } from "./harness/impostor.ts";
-import { storeCommit } from "./harness/lax-keyserver.ts";
+import { letsIn } from "./harness/lets-in.ts";
 import { notices } from "./harness/notices.ts";
 import { ShownDirectory } from "./harness/shown-directory.ts";
 import { textsSpied } from "./harness/spy.ts";
@@ -39,22 +33,7 @@ async function attack(checks: Partial<Checks>) {
   const shown = await ShownDirectory.of(await hostile.keys(), await hostile.identityRecords());
   await shown.add(record);
   const keyPackage = await impostor.keyPackage(record);
-  const shows = shown.tampering();
-  wire.tampering = {
-    ...shows,
-    request: (body, line) => {
-      if (body.case === "commit") return { answer: storeCommit(hostile, body) };
-      if (body.case !== "claimKeyPackages") return shows.request?.(body, line);
-      if (!body.value.devices.some((device) => toHex(device) === impostor.device)) return undefined;
-      const claimed = create(ClaimedKeyPackageSchema, {
-        user: fromHex(impostor.user),
-        device: fromHex(impostor.device),
-        keyPackage,
-      });
-      const value = create(KeyPackageListSchema, { packages: [claimed] });
-      return { answer: { case: "keyPackageList", value } };
-    },
-  };
+  wire.tampering = letsIn(impostor, keyPackage, shown, hostile);
   const grew = create(EventSchema, {
     body: { case: "directoryGrew", value: { size: BigInt(shown.size) } },
   });

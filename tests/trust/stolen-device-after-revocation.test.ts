@@ -1,13 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { addDeviceRecord, signerFromSeed } from "@sotto/identity";
-import {
-  ClaimedKeyPackageSchema,
-  EventSchema,
-  fromHex,
-  KeyPackageListSchema,
-  RecordKind,
-  toHex,
-} from "@sotto/protocol";
+import { EventSchema, RecordKind } from "@sotto/protocol";
 import type { Checks } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { until } from "../scenarios/world.ts";
@@ -15,7 +8,8 @@ import { HostileWorld } from "./harness/hostile-world.ts";
 import { Impostor } from "./harness/impostor.ts";
 import { Insider } from "./harness/insider.ts";
 import { keptGroup } from "./harness/kept-group.ts";
-import { storeCommit, storeMessage } from "./harness/lax-keyserver.ts";
+import { storeMessage } from "./harness/lax-keyserver.ts";
+import { letsIn } from "./harness/lets-in.ts";
 import { notices } from "./harness/notices.ts";
 import { secondDevice } from "./harness/second-device.ts";
 import { ShownDirectory } from "./harness/shown-directory.ts";
@@ -155,22 +149,7 @@ async function addsADevice(checks: Partial<Checks>) {
   const shown = await ShownDirectory.of(await hostile.keys(), await hostile.identityRecords());
   await shown.add(record);
   const keyPackage = await impostor.keyPackage(record);
-  const shows = shown.tampering();
-  wire.tampering = {
-    ...shows,
-    request: (body, line) => {
-      if (body.case === "commit") return { answer: storeCommit(hostile, body) };
-      if (body.case !== "claimKeyPackages") return shows.request?.(body, line);
-      if (!body.value.devices.some((device) => toHex(device) === impostor.device)) return undefined;
-      const claimed = create(ClaimedKeyPackageSchema, {
-        user: fromHex(impostor.user),
-        device: fromHex(impostor.device),
-        keyPackage,
-      });
-      const value = create(KeyPackageListSchema, { packages: [claimed] });
-      return { answer: { case: "keyPackageList", value } };
-    },
-  };
+  wire.tampering = letsIn(impostor, keyPackage, shown, hostile);
   const value = { size: BigInt(shown.size) };
   const grew = create(EventSchema, { body: { case: "directoryGrew", value } });
   for (const line of wire.lines) line.event(grew);

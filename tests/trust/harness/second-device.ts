@@ -1,10 +1,6 @@
-import { type ClientOptions, joinByLink, MemoryStore } from "@sotto/sdk";
+import { type ClientOptions, joinByLink } from "@sotto/sdk";
+import { LastingStore } from "../../scenarios/company.ts";
 import type { Joined, World } from "../../scenarios/world.ts";
-
-/** A store that outlives its clients. */
-export class LastingStore extends MemoryStore {
-  override async [Symbol.asyncDispose](): Promise<void> {}
-}
 
 /** A further device of a person, linked by one that is there, and in `general`. */
 export async function secondDevice(
