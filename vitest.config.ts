@@ -22,6 +22,7 @@ export default defineConfig({
   test: {
     include,
     exclude: suite === undefined ? ["**/node_modules/**", composed, ...attacks] : [],
+    globalSetup: onContainers ? ["tests/compose/images.ts"] : [],
     pool: "forks",
     // Real clients and servers meet deadlines on two shared cores: what fails twice there is broken.
     retry: process.env["CI"] ? 1 : 0,

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { MediaSource } from "@sotto/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Company, entries, type Joined, texts, until } from "../scenarios/company.ts";
-import { docker, metricOf, Stack } from "./stack.ts";
+import { type Container, docker, metricOf, Stack } from "./stack.ts";
 
 const names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"] as const;
 
@@ -78,10 +78,7 @@ describe("four edges, and two of everything else that may be", () => {
 
   test("an edge that is stopped hands its clients over: nothing lost, nothing twice", async () => {
     const before = (await texts(people[0] as Joined)).length;
-    const [edge] = await stack.containers("tcp-edge");
-    if (!edge) throw new Error("no edge");
-    const held = metricOf(await stack.metrics(edge), "sotto_tcp_edge_connections") ?? 0;
-    expect(held).toBeGreaterThan(0);
+    const edge = await busiestEdge(stack);
     const sending = Promise.all(
       people.map(async (person, at) => {
         for (let i = 0; i < 20; i++) {
@@ -92,10 +89,14 @@ describe("four edges, and two of everything else that may be", () => {
     );
     const startedMs = performance.now();
     await docker("stop", edge.id);
+    console.log("STOPPED", performance.now() - startedMs);
     try {
       const state = await docker("inspect", "--format", "{{.State.ExitCode}}", edge.id);
       expect(state.trim()).toBe("0");
-      for (const person of people) await person.client.online(10_000);
+      for (const person of people) {
+        await person.client.online(10_000);
+        console.log("ONLINE", person.name, performance.now() - startedMs);
+      }
       expect(performance.now() - startedMs).toBeLessThan(10_000);
     } finally {
       await sending;
@@ -105,6 +106,19 @@ describe("four edges, and two of everything else that may be", () => {
     await everybodyHas(people, before + people.length * 20);
   });
 });
+
+/** The edge that holds the most clients: at least one. */
+async function busiestEdge(stack: Stack): Promise<Container> {
+  const edges = await Promise.all(
+    (await stack.containers("tcp-edge")).map(async (edge) => ({
+      edge,
+      held: metricOf(await stack.metrics(edge), "sotto_tcp_edge_connections") ?? 0,
+    })),
+  );
+  const [busiest] = edges.sort((a, b) => b.held - a.held);
+  if (!busiest || busiest.held === 0) throw new Error("no edge holds a client");
+  return busiest.edge;
+}
 
 /** Everybody has `count` texts, no two alike, in one order. */
 async function everybodyHas(people: readonly Joined[], count: number): Promise<void> {

@@ -67,6 +67,7 @@ export class Stack implements AsyncDisposable {
     }
   }
 
+  /** Makes the images anew from the tree as it is; quick where nothing changed. */
   static async build(): Promise<void> {
     await command(["compose", "build", "--quiet"], {});
   }
