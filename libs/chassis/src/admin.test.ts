@@ -33,6 +33,21 @@ test("readiness names every failing check, one that throws included", async () =
   expect(await ready.json()).toEqual({ status: "ready" });
 });
 
+test("a service that is leaving says so, whatever it could still do", async () => {
+  let leaving = false;
+  await using admin = await startAdmin({
+    port: 0,
+    metrics,
+    checks: {},
+    leaving: () => leaving,
+    logger: silentLogger,
+  });
+  const status = async () => (await fetch(`http://127.0.0.1:${admin.port}/readyz`)).status;
+  expect(await status()).toBe(200);
+  leaving = true;
+  expect(await status()).toBe(404);
+});
+
 test("metrics come in the text format", async () => {
   metrics.counter({ name: "pieces_total", help: "Pieces" }).add(1);
   await using admin = await open({});

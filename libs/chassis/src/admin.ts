@@ -13,6 +13,8 @@ export interface AdminOptions {
   readonly port: number;
   readonly metrics: MetricsSource;
   readonly checks: Readonly<Record<string, ReadyCheck>>;
+  /** True from when the service is about to go: whoever is there may stay, nobody new is to come. */
+  readonly leaving?: () => boolean;
   readonly logger: Logger;
 }
 
@@ -23,8 +25,9 @@ export interface Admin extends AsyncDisposable {
 }
 
 /**
- * Serves `/livez` (200 while the process answers), `/readyz` (200, or 503 with the names of the
- * failing checks) and `/metrics` (Prometheus text). Rejects with `StartError` where it cannot listen.
+ * Serves `/livez` (200 while the process answers), `/readyz` (200, 503 with the names of the failing
+ * checks, or 404 while leaving) and `/metrics` (Prometheus text). Rejects with `StartError` where it
+ * cannot listen.
  */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const host = options.host ?? "127.0.0.1";
@@ -42,9 +45,11 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   return { host, port, [Symbol.asyncDispose]: () => server.close() };
 }
 
-function addRoutes(server: FastifyInstance, { metrics, checks }: AdminOptions): void {
+function addRoutes(server: FastifyInstance, { metrics, checks, leaving }: AdminOptions): void {
   server.get("/livez", async () => ({ status: "alive" }));
   server.get("/readyz", async (_request, reply) => {
+    // HAProxy's disable-on-404: nobody new, but it does not cut off who is there.
+    if (leaving?.()) return reply.code(404).send({ status: "leaving" });
     const failing = Object.entries(checks)
       .filter(([, check]) => !passes(check))
       .map(([name]) => name);

@@ -70,11 +70,18 @@ export const settings = {
   drainAddress: optionalText(
     "where clients are sent when an edge drains; default: the same address",
   ),
+  drainDelayMs: Type.Integer({
+    minimum: 0,
+    maximum: 4000,
+    default: 0,
+    description: "an edge says at /readyz that it is leaving so long before it drains, ms",
+  }),
   drainSpreadMs: Type.Integer({
     minimum: 0,
     maximum: 60_000,
     default: 5000,
-    description: "clients of an edge that drains come back spread over this time, ms",
+    description:
+      "clients of an edge that drains come back spread over 20 ms each, this at most, ms",
   }),
 
   // How the services find each other.
@@ -150,6 +157,7 @@ export const variables: { readonly [Name in keyof Settings]: string } = {
   proxies: "SOTTO_PROXIES",
   connectionsMax: "SOTTO_CONNECTIONS_MAX",
   drainAddress: "SOTTO_DRAIN_ADDRESS",
+  drainDelayMs: "SOTTO_DRAIN_DELAY_MS",
   drainSpreadMs: "SOTTO_DRAIN_SPREAD_MS",
   natsUrl: "SOTTO_NATS_URL",
   natsUser: "SOTTO_NATS_USER",

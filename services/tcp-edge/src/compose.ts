@@ -54,9 +54,19 @@ export async function composeEdge(
   );
   // Not whether NATS is there this moment: for its restart nobody needs another edge, which has none either.
   const checks = { edge: () => edge.ready() };
+  let isLeaving = false;
+  const leaving = () => isLeaving;
   const { adminHost: host, adminPort: port } = config;
-  owned.use(await startAdmin({ host, port, metrics, checks, logger }));
-  return { drain: () => edge.drain() };
+  owned.use(await startAdmin({ host, port, metrics, checks, leaving, logger }));
+  return {
+    async drain(signal) {
+      // Whoever is sent away now and comes back at once must not be sent here again.
+      isLeaving = true;
+      if (config.drainDelayMs > 0)
+        await systemClock.sleep(config.drainDelayMs, signal).catch(() => {});
+      await edge.drain();
+    },
+  };
 }
 
 function certificateSource(config: ProcessConfig): CertificateSource {

@@ -17,6 +17,7 @@ const names = [
   "origins",
   "connectionsMax",
   "drainAddress",
+  "drainDelayMs",
   "drainSpreadMs",
   "limits",
   "logStreams",

@@ -30,7 +30,7 @@ export interface EdgeConfig {
   readonly uploadBytesMax?: number;
   /** Where clients are sent when this edge drains; default: the same address. */
   readonly drainAddress?: string | undefined;
-  /** Clients come back spread over this time. Default 5,000. */
+  /** Clients come back spread over 20 ms for each of them, and over this at most. Default 5,000. */
   readonly drainSpreadMs?: number;
   /** What is still open this long after draining began is cut off. Default 3,000. */
   readonly drainTimeoutMs?: number;

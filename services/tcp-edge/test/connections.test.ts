@@ -203,6 +203,14 @@ describe("a connection", () => {
     expect(world.edge.ready()).toBe(false);
     await expect(TestClient.connect(world.port)).rejects.toThrow();
   });
+
+  it("of a small team does not wait for the many that a large one has", async () => {
+    await using world = await EdgeWorld.start();
+    using client = await world.online(await world.keyserver.newDevice());
+    await world.edge.drain();
+    const told = client.events.find((event) => event.case === "draining");
+    expect(told?.value).toMatchObject({ reconnectAfterMs: expect.toSatisfy((ms) => ms < 20) });
+  });
 });
 
 describe("a stranger", () => {

@@ -15,6 +15,8 @@ export interface ConnectionsOptions {
 }
 
 const watchPeriodMaxMs = 5000;
+/** Fifty logins a second are a small part of one core. */
+const drainSpreadPerClientMs = 20;
 
 /** All connections of an edge: watched for silence, and drained together. */
 export class Connections implements AsyncDisposable, Iterable<Connection> {
@@ -75,8 +77,9 @@ export class Connections implements AsyncDisposable, Iterable<Connection> {
     const { clock, config, events } = this.#options;
     events.draining(this.#open.size);
     const address = config.drainAddress ?? "";
+    const clients = this.#open.size;
     for (const connection of [...this.#open]) {
-      const reconnectAfterMs = this.#spread();
+      const reconnectAfterMs = this.#spread(clients);
       connection.tell(eventFrame({ case: "draining", value: { reconnectAfterMs, address } }));
       connection.end(CloseCode.DRAINING, "this edge is closing", reconnectAfterMs);
     }
@@ -87,9 +90,15 @@ export class Connections implements AsyncDisposable, Iterable<Connection> {
     late.cancel();
   }
 
-  /** Clients that came back all at once would cost as many handshakes at once. */
-  #spread(): number {
-    const spreadMs = this.#options.config.drainSpreadMs ?? 5000;
+  /**
+   * When one of so many clients is to come back, ms. All at once would cost as many handshakes at
+   * once; but the few of a small team need not wait for one another.
+   */
+  #spread(clients: number): number {
+    const spreadMs = Math.min(
+      this.#options.config.drainSpreadMs ?? 5000,
+      clients * drainSpreadPerClientMs,
+    );
     const random = new DataView(this.#options.randomBytes(4).slice().buffer).getUint32(0) / 2 ** 32;
     return Math.floor(random * spreadMs);
   }
