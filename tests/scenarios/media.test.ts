@@ -2,9 +2,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseObjectId } from "@sotto/protocol";
 import type { MediaSource, OpenedMedia } from "@sotto/sdk";
 import { fileSource, saveTo } from "@sotto/sdk/node";
 import { expect, test } from "vitest";
+import { announcementKey, parseAnnouncement } from "../../clients/sdk/src/media/announcements.ts";
 import { entries, type Joined, until, World } from "./world.ts";
 
 const megabytes = (count: number) => randomBytes(count * 1_000_000 + 123);
@@ -172,4 +174,30 @@ test("who shared an object deletes it for everybody; others may not", async () =
   await alice.client.media.delete(object);
   await until("bob knows", async () => (await bob.client.media.list()).length === 0);
   await expect(alice.client.media.open(object)).rejects.toMatchObject({ code: "UNKNOWN_OBJECT" });
+});
+
+test("who announces somebody's film in another room first keeps nobody from it", async () => {
+  await using world = await World.start();
+  const [alice, mallory, bob] = await world.people("alice", "mallory", "bob");
+  const film = megabytes(2);
+  const { room } = await alice.client.rooms.create("films");
+  await alice.client.rooms.add(room, "mallory");
+  const { object } = await alice.client.media.share(room, sourceOf(film));
+  await until("mallory has it", async () => (await mallory.client.media.list()).length === 1);
+  // Her own words about it, in a room that bob is in already.
+  const stored = await mallory.store.get("media", announcementKey(parseObjectId(object), room));
+  const { manifest } = parseAnnouncement(`${object}/${room}`, stored ?? new Uint8Array());
+  const general = await mallory.client.rooms.target("general");
+  await general.say({ case: "media", value: { ...manifest, name: "hers.mp4" } });
+  await until("bob has read it", async () => (await bob.client.media.list()).length === 1);
+  await expect(bob.client.media.open(object, { room: "general" }).then(read)).rejects.toThrow();
+  await alice.client.rooms.add(room, "bob");
+  await until("bob has both", async () => (await bob.client.media.list()).length === 2);
+  for (const options of [{}, { room: "films" }, { room }]) {
+    const media = await bob.client.media.open(object, options);
+    expect(media).toMatchObject({ name: "film.mp4", room, sender: alice.client.profile.user });
+    expect((await read(media)).equals(film)).toBe(true);
+  }
+  const nowhere = bob.client.media.open(object, { room: "@mallory" });
+  await expect(nowhere).rejects.toMatchObject({ code: "UNKNOWN_ROOM" });
 });

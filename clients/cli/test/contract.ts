@@ -255,13 +255,19 @@ function contract(start: (folder: string) => Promise<ContractServer>): void {
     const target = join(folder, "received.mp4");
     await bob.one("save", object, target);
     expect((await readFile(target)).equals(film)).toBe(true);
+    await bob.one("save", object, target, "--room", "general");
+    const other = await run(home("bob"), "--json", "save", object, target, "--room", "@alice");
+    expect(other).toMatchObject({ code: 1, err: expect.stringContaining("UNKNOWN_") });
   }, 60_000);
 
   test("serves a player on loopback, with ranges, as long as the command runs", async () => {
     const [line] = (await bob.run("media")).filter(({ mime }) => mime === "video/mp4");
     const child = spawn(
       process.execPath,
-      [cli, "--home", home("bob"), "--json", "watch", String(line?.["object"]), "--url"],
+      [
+        ...[cli, "--home", home("bob"), "--json"],
+        ...["watch", String(line?.["object"]), "--url", "--room", "general"],
+      ],
       { stdio: ["ignore", "pipe", "inherit"] },
     );
     const url = await new Promise<string>((resolve) =>

@@ -23,7 +23,12 @@ export type {
 } from "./history/history-entry.ts";
 export type { CreatedInvite, InviteOptions } from "./invites.ts";
 export { type JoinOptions, join, nameInInvite } from "./join.ts";
-export { MediaLibrary, type MediaView, type OpenedMedia } from "./media/media-library.ts";
+export {
+  MediaLibrary,
+  type MediaView,
+  type ObjectOptions,
+  type OpenedMedia,
+} from "./media/media-library.ts";
 export type { MediaSource } from "./media/media-source.ts";
 export type { Shared, ShareOptions } from "./media/share-media.ts";
 export { type DeviceView, People, type PersonKeys } from "./people.ts";

@@ -30,7 +30,8 @@ export interface Profile {
   readonly secrets: DeviceSecrets;
 }
 
-const formatVersion = 1;
+/** Raised to 2 with format 3 of the history, which older clients would not understand. */
+const formatVersion = 2;
 
 /** Changes that store a profile. */
 export function profileChanges(profile: Profile): StoreChange[] {
@@ -75,12 +76,7 @@ export async function loadProfile(store: ProfileStore): Promise<Profile | undefi
   if (!bytes) return undefined;
   try {
     const json = JSON.parse(textOf(bytes));
-    if (json.version > formatVersion) {
-      throw new SottoClientError(
-        "PROFILE_BROKEN",
-        "this profile was written by a newer Sotto; update this client",
-      );
-    }
+    if (json.version > formatVersion) throw newerProfile();
     return {
       user: parseUserId(String(json.user)),
       device: parseDeviceId(String(json.device)),
@@ -99,4 +95,10 @@ export async function loadProfile(store: ProfileStore): Promise<Profile | undefi
     if (cause instanceof SottoClientError) throw cause;
     throw new SottoClientError("PROFILE_BROKEN", "this profile cannot be read", { cause });
   }
+}
+
+/** The refusal of a profile that this client is too old for. */
+export function newerProfile(): SottoClientError {
+  const text = "this profile was written by a newer Sotto; update this client";
+  return new SottoClientError("PROFILE_BROKEN", text);
 }

@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { ObjectOptions } from "@sotto/sdk";
 import { fileSource, saveTo } from "@sotto/sdk/node";
 import type { Method } from "./methods.ts";
-import { optionalText, text } from "./params.ts";
+import { optionalText, type Params, text } from "./params.ts";
 
 export const share: Method = async (profile, params, { item, signal }) => {
   const client = await profile.client();
@@ -34,7 +35,7 @@ export const save: Method = async (profile, params, { item, signal }) => {
   const client = await profile.client();
   await client.ready();
   const object = text(params, "object");
-  const opened = await client.media.open(object);
+  const opened = await client.media.open(object, roomOf(params));
   const given = optionalText(params, "path") ?? text(params, "folder");
   const keepExisting = isFolder(given);
   const path = keepExisting ? join(given, fileName(opened.name, object)) : given;
@@ -46,13 +47,19 @@ export const watch: Method = async (profile, params, { item, signal }) => {
   const client = await profile.client();
   await client.ready();
   const server = await profile.watch();
-  await using served = await server.serve(text(params, "object"));
+  await using served = await server.serve(text(params, "object"), roomOf(params));
   await item({ url: served.url, bytes: served.bytes, name: served.name, mime: served.mime });
   await new Promise<void>((resolve) =>
     signal.addEventListener("abort", () => resolve(), { once: true }),
   );
   return { ended: true };
 };
+
+/** The room that was named, where one was. */
+function roomOf(params: Params): ObjectOptions {
+  const room = optionalText(params, "room");
+  return room === undefined ? {} : { room };
+}
 
 /** The sender chose the name: only its last part is used, never as a path, and no control characters of it. */
 function fileName(name: string, object: string): string {

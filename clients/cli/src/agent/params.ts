@@ -1,6 +1,6 @@
 import { CommandError, ExitCode } from "../exit-code.ts";
 
-type Params = Readonly<Record<string, unknown>>;
+export type Params = Readonly<Record<string, unknown>>;
 
 /** A parameter that must be a text. */
 export function text(params: Params, name: string): string {

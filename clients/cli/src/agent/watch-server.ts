@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { MediaLibrary, OpenedMedia } from "@sotto/sdk";
+import type { MediaLibrary, ObjectOptions, OpenedMedia } from "@sotto/sdk";
 import { parseRange } from "./byte-range.ts";
 
 /** What players are told of a served object. */
@@ -39,8 +39,8 @@ export class WatchServer implements AsyncDisposable {
     return server;
   }
 
-  async serve(object: string): Promise<ServedMedia> {
-    const opened = await this.#library.open(object);
+  async serve(object: string, options: ObjectOptions): Promise<ServedMedia> {
+    const opened = await this.#library.open(object, options);
     const token = randomBytes(24).toString("base64url");
     this.#served.set(token, opened);
     const { port } = this.#server.address() as AddressInfo;

@@ -13,3 +13,6 @@ export function count(text: string): number {
     throw new InvalidArgumentError("it must be a whole number from 0 on");
   return Number(text);
 }
+
+/** What `--room` is for where an object is named. */
+export const ofRoom = "the room that shared it (id or name), where several shared the same object";

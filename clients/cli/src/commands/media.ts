@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
 import { printableName } from "../printable.ts";
 import { bytesText, Progress } from "../progress.ts";
+import { ofRoom } from "./flags.ts";
 
 interface Step {
   readonly done: number;
@@ -61,12 +62,19 @@ export function registerMedia(program: Command): void {
       "[path]",
       "a file, replaced where it exists, or a folder (default: here, under the file's own name)",
     )
+    .option("--room <room>", ofRoom)
     .action(async (object: string, path: string | undefined, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
+      const { room } = command.opts();
       const progress = new Progress("receiving", context.config.terminal);
       const saved = await context.call<{ path: string; bytes: number }>(
         "save",
-        { object, folder: process.cwd(), ...(path ? { path: resolve(path) } : {}) },
+        {
+          object,
+          folder: process.cwd(),
+          ...(path ? { path: resolve(path) } : {}),
+          ...(room ? { room } : {}),
+        },
         { onItem: ({ done, total }: Step) => progress.update(done, total) },
       );
       progress.end();

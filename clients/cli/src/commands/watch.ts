@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
 import { searchPath } from "../config.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
-import { count } from "./flags.ts";
+import { count, ofRoom } from "./flags.ts";
 
 interface Served {
   readonly url: string;
@@ -27,6 +27,7 @@ export function registerWatch(program: Command): void {
     .command("watch")
     .description("watch a video without keeping it; nothing of it is written to disk")
     .argument("<object>")
+    .option("--room <room>", ofRoom)
     .option("--stdout", "write the bytes to standard output")
     .option("--from <byte>", "first byte, with --stdout", count, 0)
     .option("--length <n>", "how many bytes, with --stdout", count)
@@ -41,7 +42,8 @@ export function registerWatch(program: Command): void {
         action = act(context, served, flags, stop).finally(() => stop.abort());
       };
       try {
-        await context.call("watch", { object }, { signal: stop.signal, onItem: begin });
+        const params = { object, ...(flags["room"] ? { room: flags["room"] } : {}) };
+        await context.call("watch", params, { signal: stop.signal, onItem: begin });
       } catch (error) {
         if (!stop.signal.aborted) throw error;
       }

@@ -4,21 +4,37 @@ import { ContentSchema, MediaManifestSchema } from "@sotto/protocol/content";
 import { ArchivedEntrySchema } from "@sotto/protocol/devices";
 import { textOf, utf8 } from "../bytes.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import { loadProfile, newerProfile, profileChanges } from "../profile.ts";
 import type { HistoryEntry } from "./history-entry.ts";
 import { sequenceKey } from "./history-keys.ts";
+import { keyMediaByRoom } from "./media-format.ts";
 
 const formatKey = "history-format";
-const format = 2;
+const format = 3;
 const pageEntries = 256;
 
 /**
- * Brings a history of an older format up to this one. Format 1 had no index by sequence and kept no
- * contents: they are made from the entries, as far as those tell. Every room then passed on all, and direct
- * conversations nothing.
+ * Brings what a store remembers up to the format of now. Every step may be begun again after a crash; the last
+ * commit raises the profile's version too, so that an older client does not write as it used to. Rejects with
+ * PROFILE_BROKEN where a newer client wrote the store.
  */
 export async function bringHistoryUp(store: ProfileStore): Promise<void> {
   const stored = await store.get("meta", formatKey);
-  if (stored && Number(textOf(stored)) >= format) return;
+  const before = stored ? Number(textOf(stored)) : 1;
+  if (before === format) return;
+  if (before > format) throw newerProfile();
+  if (before < 2) await indexEntries(store);
+  if (before < 3) await keyMediaByRoom(store);
+  const profile = await loadProfile(store);
+  const raised: StoreChange = { table: "meta", key: formatKey, value: utf8(String(format)) };
+  await store.commit([raised, ...(profile ? profileChanges(profile) : [])]);
+}
+
+/**
+ * Format 1 had no index by sequence and kept no contents: they are made from the entries, as far as those tell.
+ * Every room then passed on all, and direct conversations nothing.
+ */
+async function indexEntries(store: ProfileStore): Promise<void> {
   for (let after = ""; ; ) {
     const page = await store.scan("history", { after, limit: pageEntries });
     const changes: StoreChange[] = [];
@@ -33,9 +49,8 @@ export async function bringHistoryUp(store: ProfileStore): Promise<void> {
         changes.push({ table: "archive-queue", key, value: new Uint8Array() });
     }
     await store.commit(changes);
-    if (page.length < pageEntries) break;
+    if (page.length < pageEntries) return;
   }
-  await store.commit([{ table: "meta", key: formatKey, value: utf8(String(format)) }]);
 }
 
 /** The message that an entry came from: what is not in the entry is not in it either. */

@@ -1,4 +1,4 @@
-import type { DeviceId, MessageId, ObjectId, RoomId } from "@sotto/protocol";
+import type { DeviceId, MessageId, ObjectId, RoomId, UserId } from "@sotto/protocol";
 import type { HistoryEntry } from "./history-entry.ts";
 
 const digits = 16;
@@ -46,7 +46,12 @@ export function titleKey(room: RoomId): string {
 /** What index keys of deletions begin with. */
 export const deletedPrefix = "deleted/";
 
-/** Index key that says that an object was deleted. */
-export function deletedKey(object: ObjectId): string {
+/** Index key that says that somebody deleted an object of a room. */
+export function deletedKey(object: ObjectId, room: RoomId, sender: UserId): string {
+  return `${deletedPrefix}${object}/${room}/${sender}`;
+}
+
+/** Index key by which formats before 3 said that an object was deleted, by whomever. */
+export function formerDeletedKey(object: ObjectId): string {
   return `${deletedPrefix}${object}`;
 }

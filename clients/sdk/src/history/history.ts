@@ -74,6 +74,12 @@ export class History {
    */
   async placed(entry: HistoryEntry, keeping?: Keeping): Promise<StoreChange[]> {
     const changes = changesAt(await this.#placeOf(entry), entry, keeping);
+    // What is only told hides no deletion that was heard.
+    if (entry.type === "media-deleted" && entry.toldBy) {
+      const key = deletedKey(entry.object, entry.room, entry.sender);
+      const known = await this.#store.get("history-index", key);
+      return known ? changes.filter((change) => change.key !== key) : changes;
+    }
     if (entry.type !== "title") return changes;
     const title = await this.#titleEntry(entry.room);
     const isOld = title !== undefined && title.sequence > entry.sequence;
@@ -249,8 +255,10 @@ function changesAt(order: string, entry: HistoryEntry, keeping?: Keeping): Store
   }
   if (entry.type === "title")
     changes.push({ table: "history-index", key: titleKey(entry.room), value: place });
-  if (entry.type === "media-deleted")
-    changes.push({ table: "history-index", key: deletedKey(entry.object), value: place });
+  if (entry.type === "media-deleted") {
+    const key = deletedKey(entry.object, entry.room, entry.sender);
+    changes.push({ table: "history-index", key, value: place });
+  }
   if (keeping?.message) {
     const value = toBinary(ArchivedEntrySchema, keeping.message);
     changes.push({ table: "remembered", key: order, value });

@@ -1,4 +1,4 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import {
   checkTitle,
   type DeviceId,
@@ -6,13 +6,10 @@ import {
   type MessageId,
   parseObjectId,
   type RoomId,
-  toHex,
   type UserId,
 } from "@sotto/protocol";
-import { type Content, MediaManifestSchema } from "@sotto/protocol/content";
+import type { Content } from "@sotto/protocol/content";
 import { ArchivedEntrySchema } from "@sotto/protocol/devices";
-import { textOf, utf8 } from "../bytes.ts";
-import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { HistoryWord } from "../rooms/policy.ts";
 import type { Keeping } from "./history.ts";
 import type { HistoryEntry } from "./history-entry.ts";
@@ -93,43 +90,4 @@ export function remembered(said: SaidMessage, passOn: boolean) {
     passOn,
     ...(toldBy ? { toldBy: fromHex(toldBy) } : {}),
   });
-}
-
-/** Who said something of an object, where, and whether it is only told. */
-interface Source {
-  readonly room: RoomId;
-  readonly sender: UserId;
-  readonly toldBy?: UserId;
-}
-
-/** A deletion is its announcer's own, in the same room; what is only told undoes nothing that was heard. */
-export function isDeletionOf(deletion: Source, announced: Source): boolean {
-  const { room, sender } = announced;
-  const isTold = deletion.toldBy !== undefined && announced.toldBy === undefined;
-  return deletion.room === room && deletion.sender === sender && !isTold;
-}
-
-/**
- * Changes that make a message's object one that can be opened, or not any more. The first announcement of
- * an object stands: only its sender, in its room, says it anew or deletes it.
- */
-export async function mediaChanges(store: ProfileStore, said: SaidMessage): Promise<StoreChange[]> {
-  const { room, sequence, sender, content, toldBy } = said;
-  const { body } = content;
-  if (body.case !== "media" && body.case !== "mediaDeleted") return [];
-  const key = parseObjectId(body.value.object);
-  const stored = await store.get("media", key);
-  const first = stored && (JSON.parse(textOf(stored)) as Source);
-  if (body.case === "mediaDeleted")
-    return first && isDeletionOf(said, first) ? [{ table: "media", key, value: undefined }] : [];
-  if (first && (toldBy || first.room !== room || first.sender !== sender)) return [];
-  const kept = {
-    room,
-    sequence,
-    sender,
-    at: Number(content.atMs),
-    manifest: toHex(toBinary(MediaManifestSchema, body.value)),
-    ...(toldBy ? { toldBy } : {}),
-  };
-  return [{ table: "media", key, value: utf8(JSON.stringify(kept)) }];
 }

@@ -1,6 +1,6 @@
+import { isOfObject } from "../media/announcements.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { History } from "./history.ts";
-import { deletedPrefix } from "./history-keys.ts";
 
 /** Something that stands at a place of a room, and how it becomes history. */
 export interface Placed {
@@ -31,8 +31,4 @@ export async function takeInOrder(
     if (taken.some(isOfObject)) await settle();
   }
   await settle();
-}
-
-function isOfObject({ table, key }: StoreChange): boolean {
-  return table === "media" || (table === "history-index" && key.startsWith(deletedPrefix));
 }

@@ -14,17 +14,12 @@ import {
 import { type Content, ContentSchema, type RememberedMessage } from "@sotto/protocol/content";
 import type { ArchivedEntry } from "@sotto/protocol/devices";
 import { textOf } from "../bytes.ts";
+import { mediaChanges } from "../media/announcements.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { History, Keeping } from "./history.ts";
 import type { HistoryEntry, MembershipEntry, PolicyEntry } from "./history-entry.ts";
-import { deletedKey, idKey } from "./history-keys.ts";
-import {
-  entryOf,
-  isDeletionOf,
-  mediaChanges,
-  remembered,
-  type SaidMessage,
-} from "./said-message.ts";
+import { idKey } from "./history-keys.ts";
+import { entryOf, remembered, type SaidMessage } from "./said-message.ts";
 
 /** A message that somebody remembers, read and checked for its form. */
 export interface Memory {
@@ -73,11 +68,6 @@ export async function takeMemory(
   if (!entry) return [history.passed(room, device, id)];
   const keeping: Keeping = { message: remembered(said, passOn), archive };
   const placed = await history.placed(entry, keeping);
-  if (entry.type === "media") {
-    const order = await store.get("history-index", deletedKey(entry.object));
-    const deletion = order && (await history.entry(textOf(order)));
-    if (deletion?.type === "media-deleted" && isDeletionOf(deletion, said)) return placed;
-  }
   return [...placed, ...(await mediaChanges(store, said))];
 }
 

@@ -1,18 +1,8 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import {
-  fromHex,
-  type ObjectId,
-  parseObjectId,
-  parseRoomId,
-  parseUserId,
-  type RoomId,
-  type UserId,
-} from "@sotto/protocol";
-import { type MediaManifest, MediaManifestSchema } from "@sotto/protocol/content";
-import { textOf } from "../bytes.ts";
+import { type ObjectId, parseObjectId, type RoomId, type UserId } from "@sotto/protocol";
 import { SottoClientError } from "../errors.ts";
 import type { RoomDesk } from "../room-desk.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
+import { type Announcement, announcementsOf, parseAnnouncement } from "./announcements.ts";
 import { deleteObject } from "./delete-object.ts";
 import type { MediaSource } from "./media-source.ts";
 import { openMedia } from "./open-media.ts";
@@ -40,9 +30,10 @@ export interface OpenedMedia extends MediaView {
   read(start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
-interface KnownMedia {
-  readonly view: MediaView;
-  readonly manifest: MediaManifest;
+/** Which announcement of an object is meant. */
+export interface ObjectOptions {
+  /** A room, by id or name. Without it, where several rooms announced the same object, the earliest is meant. */
+  readonly room?: string;
 }
 
 /** Files and videos: sharing, listing, reading from any place, deleting. */
@@ -69,53 +60,55 @@ export class MediaLibrary {
   /** What was shared in a room, or in all of them, oldest first. */
   async list(room?: RoomId): Promise<MediaView[]> {
     const views: MediaView[] = [];
-    for (let after = ""; ; ) {
-      const page = await this.#context.store.scan("media", { after, limit: 256 });
-      for (const { key, value } of page) {
-        after = key;
-        const { view } = parseKnown(key, value);
-        if (room === undefined || view.room === room) views.push(view);
-      }
-      if (page.length < 256) return views.sort((a, b) => a.sequence - b.sequence);
-    }
+    for await (const announcement of this.#announcements(""))
+      if (room === undefined || announcement.room === room) views.push(viewOf(announcement));
+    return views.sort((a, b) => a.sequence - b.sequence);
   }
 
-  /** Opens an object for reading. Throws UNKNOWN_OBJECT where no room of this device announced it. */
-  async open(object: string): Promise<OpenedMedia> {
-    const { view, manifest } = await this.#find(object);
-    const read = await openMedia(this.#context, view.room, manifest);
-    return { ...view, read };
+  /**
+   * Opens an object for reading. Rejects with UNKNOWN_OBJECT where no room of this device announced it, or not the
+   * one that is named; ALTERED where the server's list of hashes is not the sender's; UNKNOWN_ROOM, AMBIGUOUS_ROOM.
+   */
+  async open(object: string, options: ObjectOptions = {}): Promise<OpenedMedia> {
+    const [first] = await this.#find(object, options);
+    const read = await openMedia(this.#context, first.room, first.manifest);
+    return { ...viewOf(first), read };
   }
 
   /** Deletes an object's bytes at the server and tells the room. Only whoever shared it may. */
-  async delete(object: string): Promise<void> {
-    const { view } = await this.#find(object);
-    await deleteObject(this.#context, await this.#desk.target(view.room), view.object);
+  async delete(object: string, options: ObjectOptions = {}): Promise<void> {
+    const found = await this.#find(object, options);
+    const own = found.find(({ sender }) => sender === this.#context.profile.user);
+    const { room, object: id } = own ?? found[0];
+    await deleteObject(this.#context, await this.#desk.target(room), id);
   }
 
-  async #find(object: string): Promise<KnownMedia> {
-    const id = /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(object) ? parseObjectId(object) : undefined;
-    const value = id && (await this.#context.store.get("media", id));
-    if (!id || !value)
-      throw new SottoClientError("UNKNOWN_OBJECT", `no room of yours has shared ${object}`);
-    return parseKnown(id, value);
+  /** The announcements of an object, the earliest first. */
+  async #find(object: string, { room }: ObjectOptions): Promise<[Announcement, ...Announcement[]]> {
+    const wanted = room === undefined ? undefined : this.#desk.find(room).room;
+    const found: Announcement[] = [];
+    if (/^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(object))
+      for await (const announcement of this.#announcements(announcementsOf(parseObjectId(object))))
+        if (wanted === undefined || announcement.room === wanted) found.push(announcement);
+    const [first, ...others] = found.sort((a, b) => a.sequence - b.sequence);
+    if (first) return [first, ...others];
+    const where = room === undefined ? "no room of yours" : `nobody in ${room}`;
+    throw new SottoClientError("UNKNOWN_OBJECT", `${where} has shared ${object}`);
+  }
+
+  async *#announcements(prefix: string): AsyncGenerator<Announcement, void, undefined> {
+    for (let after = ""; ; ) {
+      const page = await this.#context.store.scan("media", { prefix, after, limit: 256 });
+      for (const { key, value } of page) {
+        after = key;
+        yield parseAnnouncement(key, value);
+      }
+      if (page.length < 256) return;
+    }
   }
 }
 
-function parseKnown(object: string, value: Uint8Array): KnownMedia {
-  const { room, sequence, sender, at, manifest: encoded } = JSON.parse(textOf(value));
-  const manifest = fromBinary(MediaManifestSchema, fromHex(encoded));
-  return {
-    view: {
-      object: parseObjectId(object),
-      room: parseRoomId(String(room)),
-      sequence,
-      sender: parseUserId(String(sender)),
-      name: manifest.name,
-      bytes: Number(manifest.plainBytes),
-      mime: manifest.mime,
-      at,
-    },
-    manifest,
-  };
+function viewOf({ object, room, sequence, sender, at, manifest }: Announcement): MediaView {
+  const { name, mime, plainBytes } = manifest;
+  return { object, room, sequence, sender, name, bytes: Number(plainBytes), mime, at };
 }

@@ -25,7 +25,7 @@ export type StoreTable =
   | "ratchets"
   /** History entries by local order. */
   | "history"
-  /** History orders by room and sequence, by device and message id, and of deleted objects. */
+  /** History orders by room and sequence, by device and message id, and of deletions by object, room and sender. */
   | "history-index"
   /** Messages as they were said, by the order of their entry. */
   | "remembered"
@@ -39,7 +39,7 @@ export type StoreTable =
   | "outbox"
   /** Secrets of published KeyPackages by reference. */
   | "key-packages"
-  /** Media objects that were announced, by object. */
+  /** Media objects that were announced, by object and room. */
   | "media"
   /** Uploads that are not finished, by file. */
   | "uploads"

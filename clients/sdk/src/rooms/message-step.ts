@@ -9,8 +9,9 @@ import {
   toSafeNumber,
 } from "@sotto/protocol";
 import { ContentSchema } from "@sotto/protocol/content";
-import { entryOf, keepingOf, mediaChanges, type SaidMessage } from "../history/said-message.ts";
+import { entryOf, keepingOf, type SaidMessage } from "../history/said-message.ts";
 import { afterShare, shareChange } from "../history/telling.ts";
+import { mediaChanges } from "../media/announcements.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { answerAgain, type CameAgain, openAgain } from "./again.ts";
 import { type Author, fillGap, followSender } from "./follow-sender.ts";

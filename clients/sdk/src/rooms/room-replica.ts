@@ -12,6 +12,7 @@ import {
 } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError, serverError } from "../errors.ts";
+import { isOfObject } from "../media/announcements.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { Serial } from "../serial.ts";
 import { RecordsMissing, stepHandshake } from "./handshake-step.ts";
@@ -305,7 +306,7 @@ export class RoomReplica {
         }
         if (this.#incoming[0] === next) this.#incoming.shift();
         // What follows may be of the same object, and must see whose it is.
-        if (results.at(-1)?.result.changes.some(({ table }) => table === "media")) break;
+        if (results.at(-1)?.result.changes.some(isOfObject)) break;
       }
     } finally {
       if (results.length > 0) {
