@@ -10,19 +10,13 @@ import type { Effect, RoomAccess } from "./effect.ts";
 import type { Session } from "./session.ts";
 import { roomOf } from "./wire-values.ts";
 
-/** What the keyserver answers; it knows the caller from the call. */
-export function forwardToKeyserver(stream: number, request: Request): Effect[] {
-  return [
-    {
-      kind: "forward",
-      service: "keyserver",
-      stream,
-      request,
-      room: undefined,
-      access: "device",
-      stranger: false,
-    },
-  ];
+/**
+ * What the keyserver answers; it knows the caller from the call. `stranger`: it counts against the rate of the
+ * caller's address.
+ */
+export function forwardToKeyserver(stream: number, request: Request, stranger = false): Effect[] {
+  const [service, access] = ["keyserver", "device"] as const;
+  return [{ kind: "forward", service, stream, request, room: undefined, access, stranger }];
 }
 
 /** What the keyserver answers to anybody: so many of one connection, and by the rate of its address. */
@@ -31,17 +25,7 @@ export function forwardOfStranger(session: Session, stream: number, request: Req
     return refuse(session, stream, ErrorCode.RATE_LIMITED, "too many requests before the login");
   }
   session.strangerRequests += 1;
-  return [
-    {
-      kind: "forward",
-      service: "keyserver",
-      stream,
-      request,
-      room: undefined,
-      access: "device",
-      stranger: true,
-    },
-  ];
+  return forwardToKeyserver(stream, request, true);
 }
 
 /** Objects of a room are announced by its devices; parts of handshake records also by one that is about to come in. */

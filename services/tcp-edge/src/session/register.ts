@@ -1,6 +1,7 @@
 import { ErrorCode, type Register, type Request } from "@sotto/protocol";
 import { refuse } from "./answer.ts";
 import type { Effect } from "./effect.ts";
+import { forwardToKeyserver } from "./forward.ts";
 import type { Session } from "./session.ts";
 
 /** Makes an account: once per connection, before it logs in. The keyserver judges. */
@@ -21,15 +22,5 @@ export function register(
   }
   session.registration = stream;
   session.phase = "registering";
-  return [
-    {
-      kind: "forward",
-      service: "keyserver",
-      stream,
-      request,
-      room: undefined,
-      access: "device",
-      stranger: false,
-    },
-  ];
+  return forwardToKeyserver(stream, request);
 }
