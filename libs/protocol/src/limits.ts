@@ -63,8 +63,10 @@ export const limits = {
   subscriptionsMax: 2048,
   /** Requests of one connection that are not answered yet. */
   requestsInFlightMax: 256,
-  /** Bytes waiting to be written to one client before the edge closes with TOO_SLOW. */
+  /** Bytes waiting to be written to one client, and 256 for each frame, before the edge closes with TOO_SLOW. */
   outboxBytesMax: 4 * 1024 * 1024,
+  /** The same before its login: all messages of a link, asked for at once, fit. */
+  outboxBytesBeforeLoginMax: 96 * 1024,
   /** One deadline for PROXY header, TLS handshake and login. */
   loginTimeoutMs: 10_000,
   /** Requests of one connection before its login, Register and Authenticate not counted. */

@@ -212,27 +212,3 @@ describe("a connection", () => {
     expect(told?.value).toMatchObject({ reconnectAfterMs: expect.toSatisfy((ms) => ms < 20) });
   });
 });
-
-describe("a stranger", () => {
-  const getLink = {
-    case: "getLink" as const,
-    value: { channel: new Uint8Array(16), number: 0 },
-  };
-
-  it("asks for the messages of a link at the rate of its address, over all its connections", async () => {
-    await using world = await EdgeWorld.start({
-      requestsPerAddressBurst: 3,
-      requestsPerAddressPerSecond: 1,
-    });
-    using one = await world.connect();
-    using two = await world.connect();
-    for (const client of [one, two, one])
-      expect(errorOf(await client.request(getLink))).toBe("roomList");
-    const refused = await two.request(getLink);
-    expect(refused).toMatchObject({ case: "error", value: { code: ErrorCode.RATE_LIMITED } });
-    expect(refused.case === "error" && refused.value.retryAfterMs).toBeGreaterThan(0);
-    const device = await world.keyserver.newDevice();
-    expect((await two.logIn(device)).case).toBe("authenticated");
-    expect(errorOf(await two.request(getLink))).toBe("roomList");
-  });
-});

@@ -55,6 +55,11 @@ export class FakeKeyserver {
   silent = false;
   /** Commits are not hinted at, only confirmed. */
   hints = true;
+  /** What every request that is handed on is answered with. */
+  answer: NonNullable<MessageInitShape<typeof ResponseSchema>["body"]> = {
+    case: "roomList",
+    value: {},
+  };
   #identity: Signer | undefined;
 
   constructor(bus: Bus, log: Log) {
@@ -127,8 +132,7 @@ export class FakeKeyserver {
     );
     await this.#bus.serve(
       subjects.keyserverCommand,
-      async () =>
-        toBinary(ResponseSchema, create(ResponseSchema, { body: { case: "roomList", value: {} } })),
+      async () => toBinary(ResponseSchema, create(ResponseSchema, { body: this.answer })),
       { queue: "keyserver" },
     );
   }

@@ -74,7 +74,7 @@ export class Connection implements ConnectionPort, Flushable {
     });
     this.outbox = new Outbox({
       wire,
-      bytesMax: limits.outboxBytesMax,
+      bytesMax: limits.outboxBytesBeforeLoginMax,
       schedule: () => turn.schedule(this),
       overflowed: () => this.#tooSlow(),
     });
@@ -240,6 +240,7 @@ export class Connection implements ConnectionPort, Flushable {
     const { limits, events } = this.#parts;
     this.#arrival.settle();
     this.#decoder.raiseLimit(limits.frameBytesMax);
+    this.outbox.setLimit(limits.outboxBytesMax);
     events.loggedIn(this.#wire.transport);
     if (!this.principal.quiet) this.#setPresence(PresenceState.ONLINE, true);
   }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it, vi } from "vitest";
 import { Outbox } from "./outbox.ts";
 
@@ -24,7 +26,7 @@ class FakeWire {
   }
 }
 
-function setUp(bytesMax = 100) {
+function setUp(bytesMax = 100_000) {
   const wire = new FakeWire();
   const overflowed = vi.fn();
   const scheduled: Outbox[] = [];
@@ -85,15 +87,76 @@ describe("an outbox", () => {
   });
 
   it("waits while the wire is full, and says so when its bound is passed", () => {
-    const { wire, outbox, turn, overflowed } = setUp(10);
+    const { wire, outbox, turn, overflowed } = setUp(1000);
     wire.takes = 1;
-    outbox.push(bytes("12345"));
+    outbox.push(bytes("x".repeat(400)));
     turn();
-    outbox.push(bytes("6789"));
-    expect(wire.writes).toEqual(["12345"]);
+    outbox.push(bytes("y".repeat(300)));
+    expect(wire.writes).toEqual(["x".repeat(400)]);
     expect(overflowed).not.toHaveBeenCalled();
-    outbox.push(bytes("ab"));
+    outbox.push(bytes("z".repeat(100)));
     expect(overflowed).toHaveBeenCalled();
+  });
+
+  it("counts what small frames cost beside their bytes, as long as they wait", () => {
+    const { wire, outbox, turn, overflowed } = setUp(10_000);
+    for (let round = 0; round < 3; round++) {
+      wire.takes = 1;
+      outbox.push(bytes("x"));
+      turn();
+      for (let count = 0; count < 38; count++) outbox.push(bytes("tiny"));
+      expect(overflowed).not.toHaveBeenCalled();
+      wire.empty();
+      outbox.drained();
+      expect(outbox.waitingBytes).toBe(0);
+    }
+    wire.takes = 1;
+    outbox.push(bytes("x"));
+    turn();
+    for (let count = 0; count < 39; count++) outbox.push(bytes("tiny"));
+    expect(overflowed).toHaveBeenCalled();
+  });
+
+  it("goes by the bound that it is given later", () => {
+    const { wire, outbox, turn, overflowed } = setUp(300);
+    outbox.setLimit(1000);
+    wire.takes = 1;
+    for (const text of ["a", "b", "c"]) {
+      outbox.push(bytes(text));
+      turn();
+    }
+    expect(overflowed).not.toHaveBeenCalled();
+    outbox.setLimit(300);
+    outbox.push(bytes("d"));
+    expect(overflowed).toHaveBeenCalled();
+  });
+
+  it("lets go of what is written, though more always waits", async () => {
+    const { wire, outbox, turn } = setUp(10_000_000);
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    const written: WeakRef<Uint8Array>[] = [];
+    const push = () => {
+      const frame = new Uint8Array(60_000);
+      written.push(new WeakRef(frame));
+      outbox.push(frame);
+    };
+    wire.takes = 1;
+    push();
+    turn();
+    push();
+    for (let count = 0; count < 100; count++) {
+      push();
+      wire.empty();
+      wire.takes = 1;
+      wire.writes = [];
+      outbox.drained();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    const kept = written.filter((frame) => frame.deref() !== undefined);
+    expect(kept.length).toBeLessThan(5);
+    expect(outbox.waitingBytes).toBeGreaterThan(60_000);
   });
 
   it("wakes who waits for room", async () => {

@@ -11,7 +11,7 @@ export interface MediaFrame {
 
 export interface OutboxOptions {
   readonly wire: Pick<Wire, "write" | "writePair" | "bufferedBytes">;
-  /** Messages waiting, in bytes, what the wire buffers included. */
+  /** What may wait at first, counted as `waitingBytes` counts it. */
   readonly bytesMax: number;
   /** Asks for one `flush` at the end of the turn. */
   readonly schedule: (outbox: Outbox) => void;
@@ -21,6 +21,10 @@ export interface OutboxOptions {
 
 /** Frames up to this size are joined into one write, up to this size in all. */
 const joinBytesMax = 64 * 1024;
+/** What a frame that waits costs beside its bytes: the objects around a small one take 210 to 232 bytes. */
+const frameOverheadBytes = 256;
+/** Places of written frames at the front of the queue before it is moved up. */
+const writtenFramesMax = 1024;
 
 /**
  * What waits to be written to one client: messages first, and between them at most one media frame
@@ -29,12 +33,14 @@ const joinBytesMax = 64 * 1024;
  */
 export class Outbox {
   readonly #wire: OutboxOptions["wire"];
-  readonly #bytesMax: number;
   readonly #schedule: (outbox: Outbox) => void;
   readonly #overflowed: () => void;
-  #frames: Uint8Array[] = [];
+  #bytesMax: number;
+  /** Frames that were written are gone; their places stay for a while. */
+  #frames: (Uint8Array | undefined)[] = [];
   /** Where in `#frames` the next one to write is. */
   #next = 0;
+  /** Of the frames that wait, with what each costs. */
   #queuedBytes = 0;
   #media: MediaFrame[] = [];
   #scheduled = false;
@@ -50,15 +56,20 @@ export class Outbox {
     this.#overflowed = options.overflowed;
   }
 
-  /** Bytes of messages that wait here or in the wire. */
+  /** Bytes of messages that wait, in the wire or here; each that waits here counts for what it costs beside its own. */
   get waitingBytes(): number {
     return this.#queuedBytes + this.#wire.bufferedBytes;
+  }
+
+  /** From now on so much may wait. */
+  setLimit(bytesMax: number): void {
+    this.#bytesMax = bytesMax;
   }
 
   /** Takes one whole frame. It may be shared with other outboxes: nobody changes it. */
   push(frame: Uint8Array): void {
     if (this.#closed) return;
-    this.#queuedBytes += frame.length;
+    this.#queuedBytes += frame.length + frameOverheadBytes;
     this.#frames.push(frame);
     if (this.#blocked) {
       if (this.waitingBytes > this.#bytesMax) this.#overflow();
@@ -146,14 +157,21 @@ export class Outbox {
       if (bytes + length > joinBytesMax) break;
       bytes += length;
     }
-    const joined = end === this.#next + 1 ? first : join(frames, this.#next, end, bytes);
-    this.#next = end;
-    if (end === frames.length) {
-      this.#frames = [];
-      this.#next = 0;
-    }
-    this.#queuedBytes -= bytes;
+    const count = end - this.#next;
+    const joined = count === 1 ? first : join(frames, this.#next, end, bytes);
+    this.#queuedBytes -= bytes + count * frameOverheadBytes;
+    this.#forget(end);
     this.#blocked = !this.#wire.write(joined);
+  }
+
+  /** Lets go of what is written: a queue that never runs empty must not keep all that ever was in it. */
+  #forget(end: number): void {
+    const frames = this.#frames;
+    frames.fill(undefined, this.#next, end);
+    this.#next = end;
+    if (end < frames.length && (end < writtenFramesMax || 2 * end < frames.length)) return;
+    this.#frames = frames.slice(end);
+    this.#next = 0;
   }
 
   #writeMedia(): void {
@@ -189,7 +207,12 @@ export class Outbox {
   }
 }
 
-function join(frames: readonly Uint8Array[], from: number, to: number, bytes: number): Buffer {
+function join(
+  frames: readonly (Uint8Array | undefined)[],
+  from: number,
+  to: number,
+  bytes: number,
+): Buffer {
   const joined = Buffer.allocUnsafe(bytes);
   let at = 0;
   for (let index = from; index < to; index++) {
