@@ -20,6 +20,7 @@ import type { Connection } from "./connection/connection.ts";
 import { Session } from "./connection/session.ts";
 import { DevicesDesk } from "./devices/devices-desk.ts";
 import { PromisedRooms } from "./devices/promised-rooms.ts";
+import { beginningChange, notFinished, openableProfile } from "./devices/unfinished.ts";
 import { DirectoryDesk } from "./directory/directory-desk.ts";
 import { DirectoryReplica } from "./directory/directory-replica.ts";
 import { HeadGossip } from "./directory/head-gossip.ts";
@@ -36,7 +37,7 @@ import { People } from "./people.ts";
 import type { ProfileStore } from "./ports/profile-store.ts";
 import type { Transport } from "./ports/transport.ts";
 import { PresenceView } from "./presence.ts";
-import { loadProfile, type Profile } from "./profile.ts";
+import type { Profile } from "./profile.ts";
 import { RoomDesk } from "./room-desk.ts";
 import { DisabledPeople } from "./rooms/disabled-people.ts";
 import { Outbox } from "./rooms/outbox.ts";
@@ -127,15 +128,10 @@ export class SottoClient implements AsyncDisposable {
     this.archive = parts.archive;
   }
 
-  /** Opens the profile in the store and begins to connect. Throws NO_PROFILE, PROFILE_BROKEN. */
+  /** Opens the profile in the store and begins to connect. Throws NO_PROFILE, UNFINISHED, PROFILE_BROKEN. */
   static async open(options: ClientOptions): Promise<SottoClient> {
     const { store } = options;
-    const profile = await loadProfile(store);
-    if (!profile)
-      throw new SottoClientError(
-        "NO_PROFILE",
-        "there is no profile here yet; join with an invite first",
-      );
+    const { profile, beginning } = await openableProfile(store);
     const clock = options.clock ?? systemClock;
     const random = options.random ?? Math.random;
     const stop = new AbortController();
@@ -181,6 +177,7 @@ export class SottoClient implements AsyncDisposable {
         random,
         quiet: () => quiet.now,
         checks,
+        ...(beginning && { unknown: (cause) => notFinished(beginning, cause) }),
       },
       {
         event: (event) => {
@@ -191,6 +188,7 @@ export class SottoClient implements AsyncDisposable {
         },
         greeted: (connection, hello) => directory.greeted(connection, hello),
         online: async (connection, login) => {
+          if (beginning) await store.commit([beginningChange(undefined)]);
           if (client) await client.#online(connection, login);
         },
         offline: (reason) => live.emit({ type: "connection", state: "offline", reason }),

@@ -13,6 +13,8 @@ export type SottoClientErrorCode =
   | "PROFILE_EXISTS"
   /** The profile folder holds none: join first. */
   | "NO_PROFILE"
+  /** The profile was begun, and it is not known that it came to be: do the same once more. */
+  | "UNFINISHED"
   | "PROFILE_BROKEN"
   /** The profile needs its passphrase. */
   | "LOCKED"

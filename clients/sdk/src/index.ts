@@ -5,6 +5,7 @@ export { Link, type LinkedDevice } from "./devices/give-link.ts";
 export { type RecoverOptions, recover } from "./devices/recover.ts";
 export { RecoveryDesk, type RecoveryState } from "./devices/recovery-desk.ts";
 export { joinByLink, type LinkJoinOptions } from "./devices/take-link.ts";
+export { isUnfinished } from "./devices/unfinished.ts";
 export type { AuditFault, AuditReport } from "./directory/audit.ts";
 export { DirectoryDesk, type DirectoryView } from "./directory/directory-desk.ts";
 export type { DirectoryFault, HeadWords } from "./directory/directory-fault.ts";

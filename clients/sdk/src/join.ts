@@ -9,13 +9,20 @@ import {
 } from "@sotto/identity";
 import { foldName, parseUserId, type UserName } from "@sotto/protocol";
 import { randomBytes } from "./bytes.ts";
-import { newDevice } from "./devices/new-device.ts";
 import { greet } from "./devices/stranger.ts";
+import {
+  beginningChange,
+  deviceFor,
+  type Earlier,
+  earlierAttempt,
+  standingOf,
+  unfinishedProfile,
+} from "./devices/unfinished.ts";
 import { logKeyChanges } from "./directory/pinned-log-key.ts";
-import { SottoClientError, serverError } from "./errors.ts";
-import type { ProfileStore, StoreChange } from "./ports/profile-store.ts";
+import { mayPass, SottoClientError, serverError } from "./errors.ts";
+import type { ProfileStore } from "./ports/profile-store.ts";
 import type { Transport } from "./ports/transport.ts";
-import { forgetProfile, freshProfile, type Profile, profileChanges } from "./profile.ts";
+import { forgetProfile, type Profile, profileChanges } from "./profile.ts";
 
 export interface JoinOptions {
   /** `sotto://…` or `https://…/i#…`. */
@@ -35,44 +42,56 @@ const registerTimeoutMs = 15_000;
 
 /**
  * Makes an account with an invite, or begins its identity anew where the invite is for that, and a profile in
- * `store`. Rejects with `SottoClientError`
+ * `store`. Where an earlier attempt in this store lost its answer, it goes on with that one's keys: the account that
+ * stands is the one that is answered. Rejects with `SottoClientError`
  * (BAD_INVITE, PROFILE_EXISTS, NOT_REACHABLE, WRONG_SERVER) or with the server's `SottoError`
  * (INVITE_USED, INVITE_EXPIRED, NAME_TAKEN, …).
  */
 export async function join(options: JoinOptions): Promise<Profile> {
-  await freshProfile(options.store);
+  const { store, transport } = options;
+  await unfinishedProfile(store);
   const invite = readInvite(options.invite);
   const name = nameFor(invite, options.name);
   const suite = invite.suite ?? options.suite;
-  const { profile, record } = await newAccount(invite, name, {
-    ...options,
-    ...(suite ? { suite } : {}),
-  });
   const signal = AbortSignal.any([
     AbortSignal.timeout(registerTimeoutMs),
     ...(options.signal ? [options.signal] : []),
   ]);
-  const { transport } = options;
-  const { connection } = await greet(transport, profile.server, invite.serverKeySha256, signal);
+  const { serverKeySha256 } = invite;
+  const at = { store, beginning: "join", serverKeySha256, transport, signal } as const;
+  const earlier = await earlierAttempt(at);
+  if (earlier.kind === "done") return await finished(store, earlier.profile);
+  const { profile, record } = await newAccount(invite, name, earlier, {
+    ...options,
+    ...(suite ? { suite } : {}),
+  });
+  const { connection } = await greet(transport, profile.server, serverKeySha256, signal);
   try {
     const { serverToken } = await inviteKeys(invite.secret);
     // The keys are kept before the server hears of them: an account whose keys are lost is lost. Where the
     // answer is lost, the account may stand: the profile stays, and its login shows whether it does.
-    const kept = [...profileChanges(profile), ...logKeyChanges(invite.logKey), joiningChange];
-    await options.store.commit(kept);
+    const kept = [...profileChanges(profile), ...logKeyChanges(invite.logKey)];
+    await store.commit([...kept, beginningChange("join")]);
     await connection.request({ case: "register", value: { serverToken, record } }, "registered");
-    await options.store.commit([{ table: "meta", key: "joining", value: undefined }]);
-    return profile;
   } catch (error) {
-    if (serverError(error)) await forgetProfile(options.store);
+    if (!serverError(error) || mayPass(error)) throw error;
+    // What was sent before may have come first.
+    const stands =
+      earlier.kind === "again" &&
+      (await standingOf({ profile, beginning: "join" }, transport, signal)) === "known";
+    if (stands) return await finished(store, earlier.profile);
+    await forgetProfile(store);
     throw error;
   } finally {
     connection.close();
   }
+  return await finished(store, profile);
 }
 
-/** Marks a profile whose registration was not answered yet. */
-const joiningChange: StoreChange = { table: "meta", key: "joining", value: new Uint8Array([1]) };
+async function finished(store: ProfileStore, profile: Profile): Promise<Profile> {
+  await store.commit([...profileChanges(profile), beginningChange(undefined)]);
+  return profile;
+}
 
 function readInvite(text: string): Invite {
   if (/^\s*sotto:\/\/[^#]*\/l#/.test(text)) {
@@ -110,11 +129,14 @@ function nameFor({ reset }: Invite, wanted: string | undefined): UserName {
 async function newAccount(
   invite: Invite,
   name: UserName,
+  earlier: Earlier,
   { suite = "x-wing", deviceName = "device" }: Pick<JoinOptions, "suite" | "deviceName">,
 ): Promise<{ profile: Profile; record: Uint8Array }> {
-  const { description, secrets, signer } = await newDevice(deviceName);
+  const { description, secrets, signer } = await deviceFor(earlier, deviceName);
   const { id: device, sign, mls } = description;
-  const user = invite.reset?.user ?? parseUserId(randomBytes(16));
+  const again = earlier.kind === "again" && earlier.beginning === "join";
+  const before = again && earlier.profile.name === name ? earlier.profile.user : undefined;
+  const user = invite.reset?.user ?? before ?? parseUserId(randomBytes(16));
   const { inviteKey } = await inviteKeys(invite.secret);
   const proof = await arrivalProof(inviteKey, { user, device, sign, mls });
   const begins = {

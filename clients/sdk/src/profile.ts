@@ -61,15 +61,6 @@ export async function forgetProfile(store: ProfileStore): Promise<void> {
   }
 }
 
-/** Rejects with PROFILE_EXISTS where the store is somebody's already. */
-export async function freshProfile(store: ProfileStore): Promise<void> {
-  if (!(await loadProfile(store))) return;
-  throw new SottoClientError(
-    "PROFILE_EXISTS",
-    "this profile belongs to somebody already; use another --home for another person",
-  );
-}
-
 /** The stored profile, `undefined` where there is none. Throws PROFILE_BROKEN. */
 export async function loadProfile(store: ProfileStore): Promise<Profile | undefined> {
   const bytes = await store.get("meta", "profile");

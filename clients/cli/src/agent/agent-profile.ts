@@ -1,4 +1,4 @@
-import { SottoClient, SottoClientError } from "@sotto/sdk";
+import { isUnfinished, SottoClient, SottoClientError } from "@sotto/sdk";
 import { nodeMlsEngine, nodeSealCrypto, type SqliteStore, tlsTransport } from "@sotto/sdk/node";
 import { ProfileVault } from "./profile-vault.ts";
 import { WatchServer } from "./watch-server.ts";
@@ -32,6 +32,16 @@ export class AgentProfile implements AsyncDisposable {
     return await this.#client;
   }
 
+  /**
+   * Makes a profile by `make`, with a store that nobody else uses: a client that was opened on one that is not finished
+   * goes first. Throws LOCKED.
+   */
+  async newcomer(make: (store: SqliteStore) => Promise<unknown>): Promise<void> {
+    await using store = this.store();
+    if (await isUnfinished(store)) await this.#leave();
+    await make(store);
+  }
+
   /** Marks a command that listens; dispose when it ends. */
   async listening(): Promise<AsyncDisposable> {
     const client = await this.client();
@@ -63,6 +73,12 @@ export class AgentProfile implements AsyncDisposable {
     const opened = this.#client;
     const client = await opened?.catch(() => undefined);
     if (!client?.refusal || this.#client !== opened || this.#listeners > 0) return;
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    const client = await this.#client?.catch(() => undefined);
+    if (!client) return;
     this.#client = undefined;
     this.vault.closedLive();
     await client[Symbol.asyncDispose]();

@@ -7,16 +7,15 @@ import { arrived } from "./people-methods.ts";
 
 /** Makes this profile a further device of the person who shows the code. */
 export const joinLink: Method = async (profile, params, { signal }) => {
-  {
-    await using store = profile.store();
-    await joinByLink({
+  await profile.newcomer((store) =>
+    joinByLink({
       code: text(params, "code"),
       deviceName: deviceNameOf(params),
       store,
       transport: tlsTransport,
       signal,
-    });
-  }
+    }),
+  );
   return await arrived(profile, signal);
 };
 

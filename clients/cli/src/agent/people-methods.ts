@@ -17,9 +17,8 @@ function self(client: SottoClient) {
 }
 
 export const join: Method = async (profile, params, { signal }) => {
-  {
-    await using store = profile.store();
-    await joinServer({
+  await profile.newcomer((store) =>
+    joinServer({
       invite: text(params, "invite"),
       ...(params["name"] === undefined ? {} : { name: text(params, "name") }),
       deviceName: deviceNameOf(params),
@@ -27,8 +26,8 @@ export const join: Method = async (profile, params, { signal }) => {
       store,
       transport: tlsTransport,
       signal,
-    });
-  }
+    }),
+  );
   return await arrived(profile, signal);
 };
 

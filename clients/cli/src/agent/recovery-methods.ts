@@ -29,9 +29,8 @@ export const confirmRecovery: Method = async (profile, params) => {
 
 /** Makes this profile a new device of the person of a phrase, in all of their rooms. */
 export const recover: Method = async (profile, params, { signal }) => {
-  {
-    await using store = profile.store();
-    await recoverDevice({
+  await profile.newcomer((store) =>
+    recoverDevice({
       server: text(params, "server"),
       phrase: text(params, "phrase"),
       deviceName: deviceNameOf(params),
@@ -39,8 +38,8 @@ export const recover: Method = async (profile, params, { signal }) => {
       store,
       transport: tlsTransport,
       signal,
-    });
-  }
+    }),
+  );
   const self = await arrived(profile, signal);
   const client = await profile.client();
   return { ...self, revoked: await client.devices.revokeLost() };

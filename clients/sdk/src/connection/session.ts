@@ -34,6 +34,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly checks: Checks;
+  /** What to tell where the server does not know this device, and its record may never have stood. */
+  readonly unknown?: (cause: Error) => Error;
   /** Asked at every login. */
   quiet(): boolean;
 }
@@ -204,8 +206,14 @@ export class Session implements AsyncDisposable {
 
   #fail(error: unknown): void {
     const cause = error instanceof Error ? error : new Error(String(error));
-    if (isFinal(cause)) this.#refuse(isRevocation(cause) ? revoked(cause) : cause);
+    if (isFinal(cause)) this.#refuse(this.#told(cause));
     this.#lastFailure = cause;
+  }
+
+  #told(cause: Error): Error {
+    if (isRevocation(cause)) return revoked(cause);
+    const { unknown } = this.#options;
+    return unknown && isUnknown(cause) ? unknown(cause) : cause;
   }
 
   #refuse(error: Error): void {

@@ -97,6 +97,11 @@ export class Link {
       const linked = { device: device.id, name: cleanDeviceName(device.name) };
       onOffer(linked);
       const index = await submitRecord(this.#context, async (place) => {
+        const { directory, submitted } = this.#context.directory;
+        const added = directory.device(device.id);
+        if (added && submitted.has(added.recordHash)) return undefined;
+        // Cut off before, it came by another code: it is there once, and does not answer here any more.
+        if (added) throw new SottoClientError("REFUSED", "that device was added already");
         const counter = await this.#propose(place, state, ends);
         const { profile, signKey } = this.#context;
         const accepted = { publicKey: device.sign, sign: async () => counter };
@@ -143,6 +148,7 @@ export class Link {
       seq: BigInt(place.seq),
       prev: fromHex(place.prev),
       iat: BigInt(place.at),
+      ...(await this.#vouched()),
     };
     await this.#say(
       number,
@@ -161,20 +167,20 @@ export class Link {
   }
 
   async #sayDone(index: number, number: number): Promise<void> {
-    const { directory, profile, store } = this.#context;
-    const { size, root } = await directory.directory.head();
-    const done = {
-      index: BigInt(index),
-      suite: profile.suite,
-      directorySize: BigInt(size),
-      directoryRoot: root,
-      logKey: (await pinnedLogKey(store)) ?? new Uint8Array(),
-    };
+    const done = { index: BigInt(index), ...(await this.#vouched()) };
     await this.#say(
       number,
       { case: "done", value: { $typeName: "sotto.v1.LinkDone", ...done } },
       AbortSignal.timeout(answerTimeoutMs),
     );
+  }
+
+  /** What the new device has this one's word for, and holds the server to. */
+  async #vouched() {
+    const { directory, profile, store } = this.#context;
+    const { size, root } = await directory.directory.head();
+    const logKey = (await pinnedLogKey(store)) ?? new Uint8Array();
+    return { suite: profile.suite, directorySize: BigInt(size), directoryRoot: root, logKey };
   }
 
   /** So that the other side does not wait in vain; where it cannot be told, the mailbox ends by itself. */

@@ -1,32 +1,35 @@
 import { systemClock } from "@sotto/clock";
 import {
   addDeviceRecord,
+  type DirectoryUser,
   RecordError,
   revokeDeviceRecord,
   type Signer,
   signerFromSeed,
+  standingDevices,
 } from "@sotto/identity";
 import type { SuiteName } from "@sotto/mls";
 import { type DeviceId, ErrorCode } from "@sotto/protocol";
 import { Archive } from "../archive/archive.ts";
 import { connectedArchive } from "../archive/archive-port.ts";
-import { equalBytes, utf8 } from "../bytes.ts";
+import { equalBytes } from "../bytes.ts";
 import { allChecks } from "../checks.ts";
 import type { Connection } from "../connection/connection.ts";
 import { authenticate } from "../connection/session.ts";
 import { DirectoryReplica } from "../directory/directory-replica.ts";
-import { SottoClientError, serverError } from "../errors.ts";
+import { mayPass, SottoClientError, serverError } from "../errors.ts";
 import { History } from "../history/history.ts";
 import { MemoryStore } from "../ports/memory-store.ts";
-import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import type { ProfileStore } from "../ports/profile-store.ts";
 import type { Transport } from "../ports/transport.ts";
-import { forgetProfile, freshProfile, type Profile, profileChanges } from "../profile.ts";
+import { forgetProfile, type Profile, profileChanges } from "../profile.ts";
 import { lostDevicesChange } from "./lost-devices.ts";
 import { type NamedServer, namedServer } from "./named-server.ts";
-import { type NewDevice, newDevice } from "./new-device.ts";
+import type { NewDevice } from "./new-device.ts";
 import { submitRecord } from "./own-chain.ts";
 import { parsePhrase, type RecoveryPhrase, recoveryDevice } from "./recovery-phrase.ts";
 import { greet } from "./stranger.ts";
+import { beginningChange, deviceFor, earlierAttempt, unfinishedProfile } from "./unfinished.ts";
 
 export interface RecoverOptions {
   /** `host:port`, or any invite or link of that server: such a one pins its identity. */
@@ -45,22 +48,27 @@ const recoverTimeoutMs = 60_000;
 
 /**
  * Makes this store a new device of the person whose recovery phrase it is given, and a profile in it. A client
- * that is opened on it comes into the person's rooms by itself, and then revokes the lost devices. Rejects with
+ * that is opened on it comes into the person's rooms by itself, and then revokes the lost devices. Where an earlier
+ * attempt in this store was cut off, it goes on with that one's keys. Rejects with
  * BAD_PHRASE, UNKNOWN_PHRASE (this server knows no such phrase), PROFILE_EXISTS, NOT_REACHABLE, WRONG_SERVER,
  * or with the server's refusal.
  */
 export async function recover(options: RecoverOptions): Promise<Profile> {
-  const { store } = options;
-  await freshProfile(store);
+  const { store, transport } = options;
+  await unfinishedProfile(store);
   const server = namedServer(options.server);
   const phrase = parsePhrase(options.phrase);
   const signal = AbortSignal.any([
     AbortSignal.timeout(recoverTimeoutMs),
     ...(options.signal ? [options.signal] : []),
   ]);
-  const login = await logInWithPhrase(options.transport, server, phrase, signal);
+  const login = await logInWithPhrase(transport, server, phrase, signal);
   const { connection, paper, suite, serverKeySha256 } = login;
+  let profile: Profile | undefined;
+  let stands = false;
   try {
+    const at = { store, beginning: "recover", serverKeySha256, transport, signal } as const;
+    const earlier = await earlierAttempt(at);
     const directory = await DirectoryReplica.open({
       store,
       checks: allChecks,
@@ -71,35 +79,60 @@ export async function recover(options: RecoverOptions): Promise<Profile> {
     // Whoever is shown a false directory, or a part of it, signs nobody in by it.
     const refusal = directory.refusal();
     if (refusal) throw refusal;
-    const key = directory.directory.device(paper.description.id);
-    const same = key && equalBytes(key.keys.sign, paper.description.sign);
-    const user = same && directory.directory.user(key.user);
-    if (!user || key.kind !== "recovery")
-      throw new SottoClientError("SERVER_MISBEHAVED", "the server's directory lacks this phrase");
-    const device = await newDevice(options.deviceName);
-    const secrets = device.secrets;
-    const profile: Profile = {
-      ...{ user: user.id, device: device.description.id, name: user.name },
-      ...{ server: server.address, serverKeySha256, suite, secrets },
+    const user = userOf(directory, paper);
+    const device = await deviceFor(earlier, options.deviceName);
+    const { id } = device.description;
+    const own = directory.directory.device(id);
+    if (own && own.user !== user.id) throw anotherPerson();
+    profile = {
+      ...{ user: user.id, device: id, name: user.name },
+      ...{ server: server.address, serverKeySha256, suite, secrets: device.secrets },
     };
-    const lost = options.keepDevices ? [] : lostDevicesOf(directory, profile);
+    stands = own !== undefined;
+    const lost = options.keepDevices ? [] : otherDevicesOf(directory, profile);
     // The keys are kept before the server hears of them.
-    await store.commit([...profileChanges(profile), joining(true), lostDevicesChange(lost)]);
-    await signIn({ directory, connection, signal, profile, paper, device, lost });
+    const kept = [...profileChanges(profile), lostDevicesChange(lost)];
+    await store.commit([...kept, beginningChange("recover")]);
+    if (!stands) await signIn({ directory, connection, signal, profile, paper, device, lost });
+    stands = true;
     await handOver({ directory, connection, signal, profile, paper });
-    await store.commit([joining(undefined)]);
+    await store.commit([beginningChange(undefined)]);
     return profile;
   } catch (error) {
-    // Where the record stands nevertheless, it is of a device that the next recovery revokes as lost.
-    await forgetProfile(store);
+    // What was told by a server that lies is dropped; keys whose record may stand never are.
+    if (isLie(error) || (profile && !stands && isRefused(error))) await forgetProfile(store);
     throw error;
   } finally {
     connection.close();
   }
 }
 
-function joining(begun: true | undefined): StoreChange {
-  return { table: "meta", key: "joining", value: begun && utf8("1") };
+/** The person whose phrase it is. Throws SERVER_MISBEHAVED. */
+function userOf({ directory }: DirectoryReplica, paper: NewDevice): DirectoryUser {
+  const key = directory.device(paper.description.id);
+  const same = key && equalBytes(key.keys.sign, paper.description.sign);
+  const user = same && directory.user(key.user);
+  if (!user || key.kind !== "recovery")
+    throw new SottoClientError("SERVER_MISBEHAVED", "the server's directory lacks this phrase");
+  return user;
+}
+
+function anotherPerson(): SottoClientError {
+  return new SottoClientError(
+    "PROFILE_EXISTS",
+    "in this profile somebody else's recovery was begun; use another --home",
+  );
+}
+
+function isLie(error: unknown): boolean {
+  if (!(error instanceof SottoClientError)) return false;
+  return error.code === "SERVER_MISBEHAVED" || error.code === "DIRECTORY_FORK";
+}
+
+/** True where the record was refused for good: by the rules here, or by the server. */
+function isRefused(error: unknown): boolean {
+  if (error instanceof SottoClientError) return error.code === "REFUSED";
+  return serverError(error) !== undefined && !mayPass(error);
 }
 
 /**
@@ -124,8 +157,11 @@ async function signIn(input: {
     online: async () => connection,
   };
   const by = { device: paper.description.id, signer: paper.signer };
+  const stands = () => directory.directory.device(profile.device) !== undefined;
   const add = () =>
-    submitRecord(context, (place) => addDeviceRecord(place, device.description, device.signer, by));
+    submitRecord(context, async (place) =>
+      stands() ? undefined : await addDeviceRecord(place, device.description, device.signer, by),
+    );
   try {
     await add();
   } catch (error) {
@@ -152,7 +188,7 @@ function isTooMany(error: unknown): boolean {
 
 function namesOf(directory: DirectoryReplica, profile: Profile): string {
   const name = (id: DeviceId) => directory.directory.device(id)?.name ?? "";
-  return lostDevicesOf(directory, profile)
+  return otherDevicesOf(directory, profile)
     .map((id) => `${name(id)} (${id.slice(0, 8)})`)
     .join(", ");
 }
@@ -188,10 +224,10 @@ async function handOver(input: {
   await archive.grantDevice(profile.device);
 }
 
-function lostDevicesOf({ directory }: DirectoryReplica, { user }: Profile): DeviceId[] {
-  return (directory.user(user)?.devices ?? [])
-    .filter(({ kind, revokedAt }) => kind === "device" && revokedAt === undefined)
-    .map(({ id }) => id);
+function otherDevicesOf({ directory }: DirectoryReplica, { user, device }: Profile): DeviceId[] {
+  return standingDevices(directory.user(user))
+    .map(({ id }) => id)
+    .filter((id) => id !== device);
 }
 
 interface PhraseLogin {

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { systemClock } from "@sotto/clock";
 import { acceptDevice, type ChainPlace, type LinkCode, parseLinkCode } from "@sotto/identity";
-import { fromHex, limits, parseUserId, toHex, toSafeNumber, type UserId } from "@sotto/protocol";
+import { fromHex, limits, parseUserId, toHex, toSafeNumber } from "@sotto/protocol";
 import {
   type LinkAnswer,
   LinkAnswerSchema,
@@ -10,17 +10,18 @@ import {
   LinkOfferSchema,
   type LinkProposal,
 } from "@sotto/protocol/devices";
-import { owedHeadChange } from "../directory/owed-head.ts";
+import { owedHead, owedHeadChange } from "../directory/owed-head.ts";
 import { logKeyChanges } from "../directory/pinned-log-key.ts";
 import { SottoClientError } from "../errors.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
 import type { Transport } from "../ports/transport.ts";
-import { forgetProfile, freshProfile, type Profile, profileChanges } from "../profile.ts";
+import { forgetProfile, type Profile, profileChanges } from "../profile.ts";
 import { checkFirstDirectory } from "./first-directory.ts";
 import { LinkChannel } from "./link-channel.ts";
 import { type LinkMailbox, LinkTalk } from "./link-mailbox.ts";
-import { type NewDevice, newDevice } from "./new-device.ts";
+import type { NewDevice } from "./new-device.ts";
 import { type Greeted, greet } from "./stranger.ts";
+import { beginningChange, deviceFor, earlierAttempt, unfinishedProfile } from "./unfinished.ts";
 
 export interface LinkJoinOptions {
   /** What the other device shows: `sotto://host:port/l#…`. */
@@ -33,40 +34,43 @@ export interface LinkJoinOptions {
 }
 
 /**
- * Makes this store a further device of the person who shows the code, and a profile in it. Rejects with
- * BAD_INVITE, PROFILE_EXISTS, NOT_REACHABLE, WRONG_SERVER, LINK_ENDED (expired, used, or ended by the other
- * side), SERVER_MISBEHAVED where the server shows another directory than the other device knows.
+ * Makes this store a further device of the person who shows the code, and a profile in it. Where an earlier attempt in
+ * this store was cut off, it goes on with that one's keys; where that device stands by now, the code stays unused.
+ * Rejects with BAD_INVITE, PROFILE_EXISTS, NOT_REACHABLE, WRONG_SERVER, LINK_ENDED (expired, used, or ended by the
+ * other side), SERVER_MISBEHAVED where the server shows another directory than the other device knows.
  */
 export async function joinByLink(options: LinkJoinOptions): Promise<Profile> {
   const { store, transport } = options;
-  await freshProfile(store);
+  await unfinishedProfile(store);
   const code = readCode(options.code);
-  const device = await newDevice(options.deviceName);
   const signal = AbortSignal.any([
     AbortSignal.timeout(limits.linkLifetimeMs),
     ...(options.signal ? [options.signal] : []),
   ]);
+  const { serverKeySha256 } = code;
+  const at = { store, beginning: "link", serverKeySha256, transport, signal } as const;
+  const earlier = await earlierAttempt(at);
+  if (earlier.kind === "done") return await finish(earlier.profile, { store, transport, signal });
+  const device = await deviceFor(earlier, options.deviceName);
   await using mailbox = new StrangersMailbox(transport, code, signal);
   // Who is not reachable, or not the right server, is told at once and not tried for minutes.
   await mailbox.connect();
   const talk = new LinkTalk(mailbox, await LinkChannel.of(code.secret), systemClock);
-  const { user, name, done } = await converse(talk, device, signal);
-  const profile: Profile = {
-    user,
-    device: device.description.id,
-    name,
-    server: { host: code.host, port: code.port },
-    serverKeySha256: code.serverKeySha256,
-    suite: done.suite === "classical" ? "classical" : "x-wing",
-    secrets: device.secrets,
-  };
-  const logKey = code.logKey ?? done.logKey;
-  const head = { size: toSafeNumber(done.directorySize), root: done.directoryRoot };
-  // The head stays until the directory was held against it, also where a server cuts the connection here.
-  const kept = [...profileChanges(profile), ...logKeyChanges(logKey), owedHeadChange(head)];
-  await store.commit(kept);
+  const profile = await converse({ talk, device, code, store, signal });
+  return await finish(profile, { store, transport, signal });
+}
+
+/** Holds the directory against the head that the other device vouches for; the device is whole then. */
+async function finish(
+  profile: Profile,
+  at: Pick<LinkJoinOptions, "store" | "transport"> & { readonly signal: AbortSignal },
+): Promise<Profile> {
+  const { store } = at;
   try {
-    await checkFirstDirectory({ profile, store, transport, signal, head });
+    const head = await owedHead(store);
+    if (head) await checkFirstDirectory({ ...at, profile, head });
+    await store.commit([beginningChange(undefined)]);
+    return profile;
   } catch (error) {
     const lied =
       error instanceof SottoClientError &&
@@ -74,31 +78,62 @@ export async function joinByLink(options: LinkJoinOptions): Promise<Profile> {
     if (lied) await forgetProfile(store);
     throw error;
   }
-  return profile;
 }
 
-/** Offers this device, accepts the places that it is shown, until the record stands. */
-async function converse(
-  talk: LinkTalk,
-  device: NewDevice,
-  signal: AbortSignal,
-): Promise<{ user: UserId; name: string; done: LinkDone }> {
+interface Conversation {
+  readonly talk: LinkTalk;
+  readonly device: NewDevice;
+  readonly code: LinkCode;
+  readonly store: ProfileStore;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Offers this device, accepts the places that it is shown, until the record stands. From its first acceptance on the
+ * device may stand, whoever hears the last word: its keys are kept before, with all that it needs to log in.
+ */
+async function converse(conversation: Conversation): Promise<Profile> {
+  const { talk, device, signal } = conversation;
   const { id, name, auth, sign, mls, seal } = device.description;
   const offer = { version: 1, device: { id: fromHex(id), name, auth, sign, mls, seal } };
   await talk.say(0, toBinary(LinkOfferSchema, create(LinkOfferSchema, offer)), signal);
-  let proposed: LinkProposal | undefined;
+  let profile: Profile | undefined;
   for (let number = 1; number < limits.linkMessagesMax; number += 2) {
     const { body } = fromBinary(LinkAnswerSchema, await talk.hear(number, signal));
     if (body.case === "proposal") {
-      proposed = body.value;
-      const counter = await acceptDevice(placeOf(proposed), device.description, device.signer);
+      const { user, userName } = body.value;
+      profile = await keep(conversation, { user: parseUserId(user), name: userName }, body.value);
+      const counter = await acceptDevice(placeOf(body.value), device.description, device.signer);
       const word = toBinary(LinkCounterSchema, create(LinkCounterSchema, { counter }));
       await talk.say(number + 1, word, signal);
-    } else if (body.case === "done" && proposed) {
-      return { user: parseUserId(proposed.user), name: proposed.userName, done: body.value };
+    } else if (body.case === "done" && profile) {
+      return await keep(conversation, profile, body.value);
     } else throw refused(body);
   }
   throw new SottoClientError("LINK_ENDED", "the link did not come to an end; make a new code");
+}
+
+/** Keeps the profile that this device has where its record stands. */
+async function keep(
+  { device, code, store }: Conversation,
+  { user, name }: Pick<Profile, "user" | "name">,
+  vouched: Pick<LinkDone, "suite" | "directorySize" | "directoryRoot" | "logKey">,
+): Promise<Profile> {
+  const { host, port, serverKeySha256 } = code;
+  const profile: Profile = {
+    ...{ user, name, device: device.description.id, secrets: device.secrets },
+    ...{ server: { host, port }, serverKeySha256 },
+    suite: vouched.suite === "classical" ? "classical" : "x-wing",
+  };
+  const head = { size: toSafeNumber(vouched.directorySize), root: vouched.directoryRoot };
+  await store.commit([
+    ...profileChanges(profile),
+    ...logKeyChanges(code.logKey ?? vouched.logKey),
+    // It stays until the directory was held against it, also where a server cuts the connection before.
+    owedHeadChange(head),
+    beginningChange("link"),
+  ]);
+  return profile;
 }
 
 function refused(body: LinkAnswer["body"]): SottoClientError {

@@ -108,6 +108,28 @@ export declare type LinkProposal = Message<"sotto.v1.LinkProposal"> & {
    * @generated from field: uint64 iat = 5;
    */
   iat: bigint;
+
+  /**
+   * As in LinkDone, before the record: the last word may be lost, and the new device stand.
+   *
+   * @generated from field: string suite = 6;
+   */
+  suite: string;
+
+  /**
+   * @generated from field: uint64 directory_size = 7;
+   */
+  directorySize: bigint;
+
+  /**
+   * @generated from field: bytes directory_root = 8;
+   */
+  directoryRoot: Uint8Array;
+
+  /**
+   * @generated from field: bytes log_key = 9;
+   */
+  logKey: Uint8Array;
 };
 
 /**
