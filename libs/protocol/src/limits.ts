@@ -63,6 +63,8 @@ export const limits = {
   subscriptionsMax: 2048,
   /** Requests of one connection that are not answered yet. */
   requestsInFlightMax: 256,
+  /** The same before its login: each may be a frame of `frameBytesBeforeLoginMax` that another service has not answered. */
+  requestsInFlightBeforeLoginMax: 32,
   /** Bytes waiting to be written to one client, and 256 for each frame, before the edge closes with TOO_SLOW. */
   outboxBytesMax: 4 * 1024 * 1024,
   /** The same before its login: all messages of a link, asked for at once, fit. */

@@ -100,6 +100,7 @@ export async function startEdge(deps: EdgeDeps): Promise<Edge> {
     requestsPerAddressBurst: config.requestsPerAddressBurst ?? 400,
     requestsPerAddressPerSecond: config.requestsPerAddressPerSecond ?? 40,
     webSocketMessageBytesMax: limits.frameBytesMax + frameHeaderBytes,
+    webSocketMessageBytesBeforeLoginMax: limits.frameBytesBeforeLoginMax + frameHeaderBytes,
     opened: (wire, arrival) => connections.add(new Connection(wire, arrival, parts)),
     refused: (why) => events.refused(why),
   });

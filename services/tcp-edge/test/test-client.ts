@@ -29,6 +29,8 @@ export type RequestBody = NonNullable<MessageInitShape<typeof RequestSchema>["bo
 /** Bytes in both directions, whatever carries them. */
 export interface TestWire {
   write(bytes: Uint8Array): void;
+  /** Begins or goes on with a message without ending it, where there are messages. */
+  fragment?(bytes: Uint8Array): void;
   destroy(): void;
   pause(): void;
   readonly binding: Uint8Array;

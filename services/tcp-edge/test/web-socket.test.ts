@@ -1,10 +1,10 @@
-import { fromHex, webSocketBinding } from "@sotto/protocol";
+import { encodeFrame, fromHex, limits, webSocketBinding } from "@sotto/protocol";
 import { expect, it } from "vitest";
 import WebSocket from "ws";
 import { EdgeWorld } from "./edge-world.ts";
 import { TestClient } from "./test-client.ts";
 
-async function connect(port: number, origin: string): Promise<TestClient> {
+async function connect(port: number, origin = `https://127.0.0.1:${port}`): Promise<TestClient> {
   const client = new TestClient();
   const socket = new WebSocket(`wss://127.0.0.1:${port}/ws`, "sotto.v1", {
     origin,
@@ -14,6 +14,7 @@ async function connect(port: number, origin: string): Promise<TestClient> {
   socket.on("close", () => client.gone());
   client.wire = {
     write: (bytes) => socket.send(bytes),
+    fragment: (bytes) => socket.send(bytes, { fin: false }),
     destroy: () => socket.terminate(),
     pause: () => socket.pause(),
     binding: webSocketBinding(origin),
@@ -45,4 +46,32 @@ it("a WebSocket carries the same session", async () => {
 it("a WebSocket of another origin is refused", async () => {
   await using world = await EdgeWorld.start();
   await expect(connect(world.port, "https://evil.example")).rejects.toThrow(/403/);
+});
+
+/** A frame of a type that nobody knows: it is passed over. */
+const frameOf = (bodyBytes: number) => encodeFrame(99, 1, new Uint8Array(bodyBytes));
+
+it("a WebSocket takes small messages before the login, and larger ones after it", async () => {
+  await using world = await EdgeWorld.start();
+  const small = frameOf(limits.frameBytesBeforeLoginMax);
+  using honest = await connect(world.port);
+  for (let count = 0; count < 20; count++) honest.write(small);
+  expect((await honest.logIn(await world.keyserver.newDevice())).case).toBe("authenticated");
+  honest.write(frameOf(limits.frameBytesMax));
+  expect((await honest.request({ case: "listRooms", value: {} })).case).toBe("roomList");
+  using stranger = await connect(world.port);
+  stranger.write(Buffer.concat([small, new Uint8Array(1)]));
+  await stranger.until(() => stranger.isGone);
+});
+
+it("a WebSocket gathers little of a stranger's message that does not end", async () => {
+  await using world = await EdgeWorld.start();
+  const many = { fragments: 1500, bytes: 1 };
+  const large = { fragments: 12, bytes: 8 * 1024 };
+  for (const { fragments, bytes } of [many, large]) {
+    using stranger = await connect(world.port);
+    for (let count = 0; count < fragments; count++)
+      stranger.wire?.fragment?.(new Uint8Array(bytes));
+    await stranger.until(() => stranger.isGone);
+  }
 });

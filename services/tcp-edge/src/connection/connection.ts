@@ -239,6 +239,7 @@ export class Connection implements ConnectionPort, Flushable {
   #loggedIn(): void {
     const { limits, events } = this.#parts;
     this.#arrival.settle();
+    this.#wire.loggedIn();
     this.#decoder.raiseLimit(limits.frameBytesMax);
     this.outbox.setLimit(limits.outboxBytesMax);
     events.loggedIn(this.#wire.transport);

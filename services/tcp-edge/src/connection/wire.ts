@@ -23,6 +23,8 @@ export interface Wire {
   write(bytes: Uint8Array): boolean;
   /** As `write` of both one after the other, without joining them in memory. */
   writePair(first: Uint8Array, second: Uint8Array): boolean;
+  /** Whoever is there has logged in: larger messages may come, where the wire has any. */
+  loggedIn(): void;
   /** Stops and resumes `data`. */
   pause(): void;
   resume(): void;

@@ -14,6 +14,8 @@ export interface HttpSiteOptions {
 
 const subprotocol = "sotto.v1";
 const headerBytesMax = 8 * 1024;
+/** Each is an object of its own until its message is whole. */
+const fragmentsMax = 1024;
 
 /** What the port serves over HTTPS: the invite page at `/i`, frames at `/ws`, and nothing else. */
 export class HttpSite {
@@ -28,6 +30,7 @@ export class HttpSite {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: options.messageBytesMax,
+      maxFragments: fragmentsMax,
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
     });
     this.#server = createServer({ maxHeaderSize: headerBytesMax }, respond);

@@ -45,6 +45,7 @@ export interface ListenerOptions {
   readonly requestsPerAddressBurst: number;
   readonly requestsPerAddressPerSecond: number;
   readonly webSocketMessageBytesMax: number;
+  readonly webSocketMessageBytesBeforeLoginMax: number;
   /** A client is there, TLS stands, and its frames may flow once the wire is opened. */
   readonly opened: (wire: Wire, arrival: Arrival) => void;
   readonly refused: (why: Refusal) => void;
@@ -98,7 +99,10 @@ export class Listener implements AsyncDisposable {
       opened: (socket, stream, origin) => {
         const arrival = this.#webSocketArrivals.get(stream);
         if (!arrival) return socket.terminate();
-        options.opened(new WebSocketWire(socket, arrival.address, origin), arrival);
+        const { address } = arrival;
+        const messageBytesMax = options.webSocketMessageBytesBeforeLoginMax;
+        const wire = new WebSocketWire({ socket, stream, address, origin, messageBytesMax });
+        options.opened(wire, arrival);
       },
     });
   }

@@ -45,6 +45,8 @@ export class TlsWire implements Wire {
     return this.#socket.write(second);
   }
 
+  loggedIn(): void {}
+
   pause(): void {
     this.#socket.pause();
   }

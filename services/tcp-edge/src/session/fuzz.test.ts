@@ -18,6 +18,7 @@ import { step } from "./step.ts";
 
 const limits = edgeLimits({
   requestsInFlightMax: 6,
+  requestsInFlightBeforeLoginMax: 3,
   mediaStreamsMax: 3,
   subscriptionsMax: 3,
   frameBytesBeforeLoginMax: 2048,
@@ -75,7 +76,9 @@ function resultOf(effect: Effect, valid: boolean): Input | undefined {
 function checkBounds(session: Session): void {
   expect(session.strangerRequests).toBeLessThanOrEqual(limits.requestsBeforeLoginMax);
   expect(session.strangerFrames).toBeLessThanOrEqual(limits.framesBeforeLoginMax);
-  expect(session.requests.size).toBeLessThanOrEqual(limits.requestsInFlightMax);
+  const { requestsInFlightMax, requestsInFlightBeforeLoginMax } = limits;
+  const most = session.phase === "ready" ? requestsInFlightMax : requestsInFlightBeforeLoginMax;
+  expect(session.requests.size).toBeLessThanOrEqual(most);
   expect(session.subscriptions.size).toBeLessThanOrEqual(limits.subscriptionsMax);
   expect(session.uploads.size + session.downloads.size).toBeLessThanOrEqual(limits.mediaStreamsMax);
 }

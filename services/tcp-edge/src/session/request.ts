@@ -40,7 +40,9 @@ export function request(session: Session, frame: Frame): readonly Effect[] {
     const body = refusal(ErrorCode.BAD_REQUEST, "the request cannot be decoded");
     return [{ kind: "respond", stream, body }];
   }
-  if (session.requests.size >= session.limits.requestsInFlightMax) {
+  const { requestsInFlightMax, requestsInFlightBeforeLoginMax } = session.limits;
+  const most = session.phase === "ready" ? requestsInFlightMax : requestsInFlightBeforeLoginMax;
+  if (session.requests.size >= most) {
     const body = refusal(ErrorCode.BUSY, "too many requests wait for their answers");
     return [{ kind: "respond", stream, body }];
   }

@@ -36,6 +36,7 @@ const facts: DeviceFacts = {
 };
 const small = edgeLimits({
   requestsInFlightMax: 4,
+  requestsInFlightBeforeLoginMax: 2,
   mediaStreamsMax: 2,
   subscriptionsMax: 2,
   messageBytesMax: 10,
@@ -123,6 +124,17 @@ describe("frames before the login", () => {
       expect(closeIn(frameOf(state, type, body))).toBeUndefined();
     }
     expect(closeIn(frameOf(state, type, body))).toBe(CloseCode.PROTOCOL_ERROR);
+  });
+
+  it("leave fewer requests waiting for their answers than after it", () => {
+    const state = session();
+    const getLink: RequestBody = { case: "getLink", value: { channel: device, number: 0 } };
+    for (const stream of [1, 2])
+      expect(ask(state, stream, getLink)[0]).toMatchObject({ kind: "forward" });
+    expect(refusalIn(ask(state, 3, getLink))).toBe(ErrorCode.BUSY);
+    expect(refusalIn(ask(state, 4, login))).toBe(ErrorCode.BUSY);
+    step(state, { kind: "answered", stream: 1, body: { case: "done", value: {} } });
+    expect(ask(state, 4, login)[0]).toMatchObject({ kind: "lookUpDevice" });
   });
 
   it("are not counted after it", () => {
