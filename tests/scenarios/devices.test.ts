@@ -1,4 +1,10 @@
-import { addDeviceRecord, makeLinkCode, parseLinkCode, signerFromSeed } from "@sotto/identity";
+import {
+  addDeviceRecord,
+  makeLinkCode,
+  parseLinkCode,
+  parseRecord,
+  signerFromSeed,
+} from "@sotto/identity";
 import { limits } from "@sotto/protocol";
 import { joinByLink, loadProfile, MemoryStore, recover } from "@sotto/sdk";
 import { expect, test } from "vitest";
@@ -333,11 +339,21 @@ test("who lost as many devices as there may be recovers nevertheless", async () 
     code: "REFUSED",
     message: expect.stringMatching(/without --keep-devices.*device 31/),
   });
+  const before = (await alice.client.devices.list()).length;
   const again = await recovered(world, phrase);
+  // In one record: a stolen device has no moment to fill the place that it made.
+  const [record] = (await again.store.scan("directory", { reverse: true, limit: 1000 }))
+    .map(({ value }) => parseRecord(value).record)
+    .filter(({ typ }) => typ === "device-add");
+  expect(record).toMatchObject({
+    seq: before + 1,
+    device: { id: again.client.profile.device },
+    replaces: expect.any(String),
+  });
   await again.client.rooms.waitFor("general", 15_000);
   await until(
     "the lost ones are revoked",
     async () => (await again.client.devices.list()).filter(({ revoked }) => !revoked).length === 1,
     30_000,
   );
-});
+}, 90_000);

@@ -279,10 +279,12 @@ export class Directory {
         this.#begin(record, hash);
         this.#addDevice(record, "device", index, hash);
         return { ...base, change: "user-created", device: record.device.id, revoked: [] };
-      case "device-add":
+      case "device-add": {
         this.#continue(record, hash).devices.push(record.device.id);
         this.#addDevice(record, "device", index, hash);
-        return { ...base, change: "device-added", device: record.device.id, revoked: [] };
+        const revoked = this.#revoke(record.replaces ? [record.replaces] : [], index);
+        return { ...base, change: "device-added", device: record.device.id, revoked };
+      }
       case "device-revoke": {
         this.#continue(record, hash);
         const revoked = this.#revoke([record.device], index);

@@ -73,6 +73,24 @@ test("what was written is read back, with its exact bytes and who claims to have
   });
 });
 
+test("a device in another's place names it, in one spelling, and only where a device is added", async () => {
+  const { alice, phone, paper } = await oneOfEach();
+  const record = await alice.add(phone, paper, alice.first.id);
+  expect(parseRecord(record).record).toMatchObject({ replaces: alice.first.id });
+  const { header, payload } = readJws(record);
+  const recovery = readJws(await alice.recovery(paper, phone)).payload;
+  const cases: Json[] = [
+    { ...payload, replaces: "" },
+    { ...payload, replaces: alice.first.id.toUpperCase() },
+    { ...payload, replaces: 7 },
+    { ...recovery, replaces: alice.first.id },
+  ];
+  for (const bad of cases) {
+    const bytes = await signJws(header, bad, paper.signer);
+    expect(() => parseRecord(bytes)).toThrow(malformed);
+  }
+});
+
 describe.each([0, 1, 2, 3, 4])("record %i of a chain", (at) => {
   test("does not survive the change of any field, with the old signature", async () => {
     const { founding, records, signers } = await oneOfEach();

@@ -3,6 +3,7 @@ import { fromBase64Url } from "./base64url.ts";
 import { canonicalJson, type JsonValue } from "./canonical-json.ts";
 import type {
   Arrival,
+  DeviceAdd,
   DeviceDescription,
   IdentityRecord,
   ParsedRecord,
@@ -74,15 +75,18 @@ function readPayload(payload: Fields): IdentityRecord {
         invite: arrival(object(payload, "invite")),
       };
     }
-    case "device-add":
+    case "device-add": {
+      const add = { ...base, typ: "device-add", ...added(payload) } as const;
+      if (!("replaces" in payload)) {
+        expectKeys(payload, [...common, "counter"]);
+        return add;
+      }
+      expectKeys(payload, [...common, "counter", "replaces"]);
+      return { ...add, replaces: parseDeviceId(text(payload, "replaces")) };
+    }
     case "recovery-set":
       expectKeys(payload, [...common, "counter"]);
-      return {
-        ...base,
-        typ: payload["typ"],
-        device: device(object(payload, "device")),
-        counter: binary(payload, "counter", 64),
-      };
+      return { ...base, typ: "recovery-set", ...added(payload) };
     case "device-revoke":
       expectKeys(payload, common);
       return { ...base, typ: "device-revoke", device: parseDeviceId(text(payload, "device")) };
@@ -98,6 +102,10 @@ function readPayload(payload: Fields): IdentityRecord {
     default:
       throw new RangeError("its type is not known");
   }
+}
+
+function added(fields: Fields): Pick<DeviceAdd, "device" | "counter"> {
+  return { device: device(object(fields, "device")), counter: binary(fields, "counter", 64) };
 }
 
 function arrival(fields: Fields): Arrival {

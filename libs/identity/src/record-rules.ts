@@ -134,16 +134,38 @@ async function checkNewcomer(
   signer: DirectoryDevice,
 ): Promise<void> {
   checkNewDevice(before, record.device);
+  const replaces = record.typ === "device-add" ? record.replaces : undefined;
+  if (replaces !== undefined) checkReplaced(before, record.user, replaces, signer);
   const kind = record.typ === "device-add" ? "device" : "recovery";
   const standing = before
     .devicesOf(record.user)
-    .filter((device) => device.kind === kind && device.revokedAt === undefined);
+    .filter((device) => device.kind === kind && device.revokedAt === undefined)
+    .filter(({ id }) => id !== replaces);
   if (kind === "device" && standing.length >= limits.devicesPerUserMax)
     throw new RecordError("TOO_MANY", `a user has at most ${limits.devicesPerUserMax} devices`);
   // A recovery key takes the place of itself and of younger ones: there is always room for it.
   if (kind === "recovery" && signer.kind === "device" && standing.length >= limits.recoveryKeysMax)
     throw new RecordError("TOO_MANY", `a user has at most ${limits.recoveryKeysMax} recovery keys`);
   await checkCounter(record);
+}
+
+/**
+ * In one record, or a stolen device would take the place that one record made before the next one comes. Only the paper
+ * needs it: a device that takes another's place does it in two, and others see who did what.
+ */
+function checkReplaced(
+  before: RecordsBefore,
+  user: UserId,
+  replaced: DeviceId,
+  signer: DirectoryDevice,
+): void {
+  const device = before.device(replaced);
+  if (device?.user !== user || device.kind !== "device")
+    throw new RecordError("CHAIN", "no such device of that user");
+  if (device.revokedAt !== undefined)
+    throw new RecordError("REVOKED", "that device is revoked already");
+  if (signer.kind !== "recovery")
+    throw new RecordError("SIGNATURE", "only a recovery key puts a device in another's place");
 }
 
 function checkNewDevice(before: RecordsBefore, device: DeviceDescription): void {
@@ -166,7 +188,10 @@ async function verifyJws(parsed: ParsedRecord, publicKey: Uint8Array): Promise<v
 
 async function checkCounter(record: DeviceAdd | RecoverySet): Promise<void> {
   const { user, seq, prev, iat, typ, device, counter } = record;
-  const payload = canonicalJson({ v: 1, user, seq, prev, iat, typ, device: deviceJson(device) });
+  const replaces =
+    "replaces" in record && record.replaces !== undefined ? { replaces: record.replaces } : {};
+  const fields = { v: 1, user, seq, prev, iat, typ, device: deviceJson(device), ...replaces };
+  const payload = canonicalJson(fields);
   const accepted = deviceCounterInput(await sha256(new TextEncoder().encode(payload)));
   if (!(await verifyEd25519(device.sign, accepted, counter))) {
     throw new RecordError("SIGNATURE", "the new device has not accepted the record");

@@ -47,6 +47,8 @@ export interface DeviceAdd extends RecordBase {
   readonly device: DeviceDescription;
   /** The new device's signature over `deviceCounterInput`: it accepts to belong to this user. */
   readonly counter: Uint8Array;
+  /** The user's device that goes in the same step; only where a recovery key signs. */
+  readonly replaces?: DeviceId;
 }
 
 export interface DeviceRevoke extends RecordBase {

@@ -119,6 +119,69 @@ test("a user has so many devices, revoked ones and recovery keys not counted", a
   await refuses(directory, record, "TOO_MANY");
 });
 
+/** Alice with as many devices as there may be, of which a thief has one, and what the thief did with it. */
+async function full() {
+  const world = await withPaper();
+  const { directory, alice, phone } = world;
+  const thief = await newDevice();
+  await directory.apply(await alice.recovery(thief, phone));
+  while (standingDevices(directory.user(alice.user)).length < limits.devicesPerUserMax)
+    await directory.apply(await alice.add(await newDevice(), phone));
+  return { ...world, thief };
+}
+
+test("the paper puts a device in another's place in one record, and is never shut out", async () => {
+  const { directory, alice, phone, paper, thief } = await full();
+  const fresh = await newDevice();
+  const place = alice.place();
+  await refuses(directory, await alice.add(fresh, paper), "TOO_MANY");
+  alice.back(place);
+  const change = await directory.apply(await alice.add(fresh, paper, phone.id));
+  expect(change).toMatchObject({
+    change: "device-added",
+    device: fresh.id,
+    revoked: [phone.id],
+    by: { kind: "recovery", device: paper.id },
+  });
+  expect(directory.device(phone.id)?.revokedAt).toBe(change.index);
+  const standing = standingDevices(directory.user(alice.user)).map(({ id }) => id);
+  expect(standing).toHaveLength(limits.devicesPerUserMax);
+  expect(standing).toContain(fresh.id);
+  expect(standing).not.toContain(phone.id);
+  // Who stole the phone and set words of their own can do the same, and the paper once more.
+  await directory.apply(await alice.add(await newDevice(), thief, fresh.id));
+  await directory.apply(await alice.add(await newDevice(), paper, alice.first.id));
+  await directory.apply(await alice.recovery(await newDevice(), paper));
+  await refuses(directory, await revoke(alice, alice.first, thief), "REVOKED");
+});
+
+test("another's place is taken by a recovery key only, and only a device's own place", async () => {
+  const { directory, alice, phone, paper, thief } = await full();
+  const bob = await TestPerson.named("bob");
+  await directory.apply(await bob.create());
+  const gone = await newDevice();
+  const place = alice.place();
+  const refused: [TestDevice, TestDevice["id"], string][] = [
+    [phone, alice.first.id, "SIGNATURE"],
+    [paper, bob.first.id, "CHAIN"],
+    [paper, gone.id, "CHAIN"],
+    [paper, thief.id, "CHAIN"],
+    [paper, paper.id, "CHAIN"],
+  ];
+  for (const [by, replaced, code] of refused) {
+    await refuses(directory, await alice.add(await newDevice(), by, replaced), code);
+    alice.back(place);
+  }
+  // The new device's word is for this very change, and no other.
+  const fresh = await newDevice();
+  const honest = readJws(await alice.add(fresh, paper, phone.id));
+  const payload = { ...honest.payload, replaces: alice.first.id };
+  await refuses(directory, await signJws(honest.header, payload, paper.signer), "SIGNATURE");
+  alice.back(place);
+  await directory.apply(await alice.revoke(phone.id));
+  await refuses(directory, await alice.add(await newDevice(), paper, phone.id), "REVOKED");
+});
+
 /** An owner, and bob who lost everything. */
 async function lost() {
   const directory = new Directory();

@@ -43,14 +43,19 @@ export interface ChainPlace {
   readonly at: number;
 }
 
-/** The record that adds a device; the new device signs that it accepts. */
+/**
+ * The record that adds a device; the new device signs that it accepts. By a recovery key it may be in the place of
+ * another one: where there are as many as there may be.
+ */
 export async function addDeviceRecord(
   place: ChainPlace,
   device: DeviceDescription,
   newDevice: Signer,
   by: { readonly device: DeviceId; readonly signer: Signer },
+  replaces?: DeviceId,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return await counterSigned("device-add", place, device, newDevice, by);
+  const typ = replaces === undefined ? { typ: "device-add" } : { typ: "device-add", replaces };
+  return await counterSigned(typ, place, device, newDevice, by);
 }
 
 /** The record that sets a recovery key; the key signs that it belongs to the chain. */
@@ -60,17 +65,17 @@ export async function recoverySetRecord(
   recoveryKey: Signer,
   by: { readonly device: DeviceId; readonly signer: Signer },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return await counterSigned("recovery-set", place, recovery, recoveryKey, by);
+  return await counterSigned({ typ: "recovery-set" }, place, recovery, recoveryKey, by);
 }
 
 async function counterSigned(
-  typ: "device-add" | "recovery-set",
+  what: { readonly [key: string]: JsonValue },
   place: ChainPlace,
   device: DeviceDescription,
   newcomer: Signer,
   by: { readonly device: DeviceId; readonly signer: Signer },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const payload = { ...placeJson(place), typ, device: deviceJson(device) };
+  const payload = { ...placeJson(place), ...what, device: deviceJson(device) };
   const accepted = await newcomer.sign(
     deviceCounterInput(await sha256(encoder.encode(canonicalJson(payload)))),
   );

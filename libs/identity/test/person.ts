@@ -83,9 +83,14 @@ export class TestPerson {
     return await this.#next(record);
   }
 
-  async add(device: TestDevice, by: TestDevice = this.first): Promise<Uint8Array<ArrayBuffer>> {
-    const record = addDeviceRecord(this.place(), device.description, device.signer, signs(by));
-    return await this.#next(await record);
+  async add(
+    { description, signer }: TestDevice,
+    by: TestDevice = this.first,
+    replaces?: DeviceId,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    return await this.#next(
+      await addDeviceRecord(this.place(), description, signer, signs(by), replaces),
+    );
   }
 
   async revoke(device: DeviceId, by: TestDevice = this.first): Promise<Uint8Array<ArrayBuffer>> {

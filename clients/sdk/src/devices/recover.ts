@@ -2,14 +2,12 @@ import { systemClock } from "@sotto/clock";
 import {
   addDeviceRecord,
   type DirectoryUser,
-  RecordError,
-  revokeDeviceRecord,
   type Signer,
   signerFromSeed,
   standingDevices,
 } from "@sotto/identity";
 import type { SuiteName } from "@sotto/mls";
-import { type DeviceId, ErrorCode } from "@sotto/protocol";
+import { type DeviceId, ErrorCode, limits } from "@sotto/protocol";
 import { Archive } from "../archive/archive.ts";
 import { connectedArchive } from "../archive/archive-port.ts";
 import { equalBytes } from "../bytes.ts";
@@ -89,11 +87,13 @@ export async function recover(options: RecoverOptions): Promise<Profile> {
       ...{ server: server.address, serverKeySha256, suite, secrets: device.secrets },
     };
     stands = own !== undefined;
-    const lost = options.keepDevices ? [] : otherDevicesOf(directory, profile);
+    const { keepDevices = false } = options;
+    const lost = keepDevices ? [] : otherDevicesOf(directory, profile);
     // The keys are kept before the server hears of them.
     const kept = [...profileChanges(profile), lostDevicesChange(lost)];
     await store.commit([...kept, beginningChange("recover")]);
-    if (!stands) await signIn({ directory, connection, signal, profile, paper, device, lost });
+    if (!stands)
+      await signIn({ directory, connection, signal, profile, paper, device, keepDevices });
     stands = true;
     await handOver({ directory, connection, signal, profile, paper });
     await store.commit([beginningChange(undefined)]);
@@ -136,8 +136,9 @@ function isRefused(error: unknown): boolean {
 }
 
 /**
- * The new device's record, signed by the phrase. Where there are as many devices as there may be, the newest lost one
- * is revoked before, and not after the rooms were entered: the others still vouch for this person there.
+ * The new device's record, signed by the phrase. Where there are as many devices as there may be, it takes the place of
+ * the newest lost one in the same record; the others go only after the rooms were entered: they still vouch for this
+ * person there.
  */
 async function signIn(input: {
   readonly directory: DirectoryReplica;
@@ -146,9 +147,9 @@ async function signIn(input: {
   readonly profile: Profile;
   readonly paper: NewDevice;
   readonly device: NewDevice;
-  readonly lost: readonly DeviceId[];
+  readonly keepDevices: boolean;
 }): Promise<void> {
-  const { directory, connection, signal, profile, paper, device, lost } = input;
+  const { directory, connection, signal, profile, paper, device, keepDevices } = input;
   const context = {
     directory,
     clock: systemClock,
@@ -157,40 +158,24 @@ async function signIn(input: {
     online: async () => connection,
   };
   const by = { device: paper.description.id, signer: paper.signer };
-  const stands = () => directory.directory.device(profile.device) !== undefined;
-  const add = () =>
-    submitRecord(context, async (place) =>
-      stands() ? undefined : await addDeviceRecord(place, device.description, device.signer, by),
-    );
-  try {
-    await add();
-  } catch (error) {
-    if (!isTooMany(error)) throw error;
-    const newest = lost.at(-1);
-    if (newest === undefined)
+  await submitRecord(context, async (place) => {
+    if (directory.directory.device(profile.device)) return undefined;
+    const others = otherDevicesOf(directory, profile);
+    const full = others.length >= limits.devicesPerUserMax;
+    if (full && keepDevices)
       throw new SottoClientError(
         "REFUSED",
         "you have as many devices as there may be: recover without --keep-devices, or first revoke one of these " +
-          `on another device: ${namesOf(directory, profile)}`,
-        { cause: error },
+          `on another device: ${namesOf(directory, others)}`,
       );
-    await submitRecord(context, (place) => revokeDeviceRecord(place, newest, by));
-    await add();
-  }
+    const replaces = full ? others.at(-1) : undefined;
+    return await addDeviceRecord(place, device.description, device.signer, by, replaces);
+  });
 }
 
-/** By the rules as they are known here, or by the server's word. */
-function isTooMany(error: unknown): boolean {
-  if (serverError(error)?.code === ErrorCode.TOO_MANY_DEVICES) return true;
-  const cause = error instanceof SottoClientError ? error.cause : undefined;
-  return cause instanceof RecordError && cause.code === "TOO_MANY";
-}
-
-function namesOf(directory: DirectoryReplica, profile: Profile): string {
-  const name = (id: DeviceId) => directory.directory.device(id)?.name ?? "";
-  return otherDevicesOf(directory, profile)
-    .map((id) => `${name(id)} (${id.slice(0, 8)})`)
-    .join(", ");
+function namesOf({ directory }: DirectoryReplica, devices: readonly DeviceId[]): string {
+  const name = (id: DeviceId) => directory.device(id)?.name ?? "";
+  return devices.map((id) => `${name(id)} (${id.slice(0, 8)})`).join(", ");
 }
 
 /** The archive's keys, which the paper can open, for the new device. */

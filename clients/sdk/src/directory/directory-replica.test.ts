@@ -55,6 +55,29 @@ test("the copy grows page by page, its head is signed, and both are there after 
   }
 });
 
+test("a device is put in another's place by the paper, and by nobody else", async () => {
+  for (const by of ["paper", "phone"] as const) {
+    const { server, replica } = await world(0);
+    const alice = await TestPerson.named("alice");
+    const devices = { paper: await newDevice(), phone: await newDevice() };
+    server.records = [
+      await alice.create(),
+      await alice.recovery(devices.paper),
+      await alice.add(devices.phone),
+    ];
+    await replica.sync(server);
+    const record = await alice.add(await newDevice(), devices[by], alice.first.id);
+    server.records = [...server.records, record];
+    // The server cannot sign over what breaks the rules: it is refused before its word is looked at.
+    server.signsNothing = true;
+    const synced = replica.sync(server);
+    if (by === "phone") await expect(synced).rejects.toEqual(fork);
+    else await synced.catch(() => {});
+    const gone = replica.directory.device(alice.first.id)?.revokedAt;
+    expect(gone).toBe(by === "paper" ? 3 : undefined);
+  }
+});
+
 test("what a checkpoint says is true, or nothing is sent any more, now and after a restart", async () => {
   const other = await newSigner();
   const lies: ((server: FakeDirectory) => Promise<void> | void)[] = [

@@ -85,6 +85,11 @@ test("each kind of change is told once, where one is together with the person, w
   expect(await told(await bob.revoke(bob.first.id, paper))).toMatchObject([
     { change: "device-revoked", device: bob.first.id, by: by("recovery", paper.id) },
   ]);
+  const spare = await newDevice();
+  expect(await told(await bob.add(spare, paper, phone.id))).toMatchObject([
+    { change: "device-added", device: spare.id, by: by("recovery", paper.id) },
+    { change: "device-revoked", device: phone.id, by: by("recovery", paper.id) },
+  ]);
   const reset = await bob.reset(fresh, invite, await owner.allows(bob.user, invite));
   // The owner's own device allowed it: to that device it is no news.
   const another = await newDevice();

@@ -25,7 +25,7 @@ export class KeyChanges {
 
   /** What belongs into the commit of the records that made these changes. */
   tell(changes: readonly RecordChange[]): StoreChange[] {
-    return changes.flatMap((change) => {
+    return changes.flatMap(eachDevice).flatMap((change) => {
       const told = this.#entryOf(change);
       if (!told) return [];
       const { profile, history } = this.#context;
@@ -92,4 +92,13 @@ export class KeyChanges {
   #nameOf(user: UserId): string {
     return this.#context.directory.directory.user(user)?.name ?? user;
   }
+}
+
+/** A device that took another's place is one line, and the other is one of its own. */
+function eachDevice(change: RecordChange): RecordChange[] {
+  if (change.change !== "device-added") return [change];
+  const gone = change.revoked.map(
+    (device) => ({ ...change, change: "device-revoked", device }) as const,
+  );
+  return [change, ...gone];
 }

@@ -1,5 +1,5 @@
 import { addDeviceRecord } from "@sotto/identity";
-import { ErrorCode, fromHex } from "@sotto/protocol";
+import { ErrorCode, fromHex, limits } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { newDevice, signs, TestPerson } from "../../../../libs/identity/test/person.ts";
 import { ownedWorld, refusedWith } from "../../test/keyserver-world.ts";
@@ -37,6 +37,33 @@ test("a revoked device's KeyPackages are gone", async () => {
     "keyPackageList",
   );
   expect(list).toMatchObject({ packages: [], without: [] });
+});
+
+test("the paper puts a device in another's place where there are as many as there may be", async () => {
+  const { server, alice } = await ownedWorld();
+  const paper = await newDevice();
+  await server.ask(alice, submit(await alice.recovery(paper)), "recordStored");
+  const phone = await newDevice();
+  await server.ask(alice, submit(await alice.add(phone)), "recordStored");
+  for (let count = 2; count < limits.devicesPerUserMax; count++)
+    await server.ask(alice, submit(await alice.add(await newDevice())), "recordStored");
+  const asPaper = { user: alice.user, first: paper };
+  const fresh = await newDevice();
+  const place = alice.place();
+  const plain = server.ask(asPaper, submit(await alice.add(fresh, paper)), "recordStored");
+  await expect(plain).rejects.toMatchObject(refusedWith(ErrorCode.TOO_MANY_DEVICES));
+  alice.back(place);
+  const byPhone = await alice.add(fresh, phone, alice.first.id);
+  await expect(
+    server.ask({ user: alice.user, first: phone }, submit(byPhone), "recordStored"),
+  ).rejects.toMatchObject(refusedWith(ErrorCode.BAD_SIGNATURE));
+  alice.back(place);
+  await server.ask(asPaper, submit(await alice.add(fresh, paper, phone.id)), "recordStored");
+  const rooms = { case: "listRooms" as const, value: {} };
+  await server.ask({ user: alice.user, first: fresh }, rooms, "roomList");
+  await expect(
+    server.ask({ user: alice.user, first: phone }, rooms, "roomList"),
+  ).rejects.toMatchObject(refusedWith(ErrorCode.DEVICE_REVOKED));
 });
 
 test("only one's own chain can be continued, by records that continue it", async () => {
