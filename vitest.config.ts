@@ -24,6 +24,7 @@ export default defineConfig({
     exclude: suite === undefined ? ["**/node_modules/**", composed, ...attacks] : [],
     globalSetup: onContainers ? ["tests/compose/images.ts"] : [],
     pool: "forks",
+    setupFiles: ["tests/scenarios/explain-failures.ts"],
     // Real clients and servers meet deadlines on two shared cores: what fails twice there is broken.
     retry: process.env["CI"] ? 1 : 0,
     // Two cores are the smallest machine that this must pass on; stacks share them with nobody.

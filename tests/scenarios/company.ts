@@ -8,6 +8,7 @@ import {
   type Transport,
 } from "@sotto/sdk";
 import { nodeMlsEngine, nodeSealCrypto, tlsTransport } from "@sotto/sdk/node";
+import { watch, whereabouts } from "./whereabouts.ts";
 
 export type Suite = "classical" | "x-wing";
 
@@ -81,6 +82,7 @@ export class Company implements AsyncDisposable {
       store,
     });
     this.#people.defer(() => client[Symbol.asyncDispose]());
+    watch(name, client, store);
     return { name, client, store, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
   }
 
@@ -127,7 +129,8 @@ export async function until(
 ): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+    if (performance.now() > end)
+      throw new Error(`waited in vain until ${what}; ${await whereabouts()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
