@@ -40,3 +40,31 @@ test("newcomers are told nothing while the directory is not believed, and at onc
   telling.close();
   expect(scans).toBeGreaterThan(0);
 });
+
+test("a store that fails is told of, and ends no process", async () => {
+  class FailingStore extends MemoryStore {
+    override async get(): Promise<never> {
+      throw new Error("the disk is gone");
+    }
+  }
+  const told: string[] = [];
+  const context = {
+    ...{ clock: new ManualClock(), store: new FailingStore() },
+    notice: (_: string, text: string) => told.push(text),
+    signal: new AbortController().signal,
+    directory: { refusal: () => undefined },
+  };
+  const room = {
+    replica: {
+      ...{ context, caughtUp: true, room: parseRoomId("aa".repeat(16)), onAdvanced: () => {} },
+      group: { policy: encodePolicy({ admins: [], history: "all" }) },
+      state: { telling: { ...nothingTold, missing: 5 }, phase: "active", cursor: 6 },
+    },
+  } as unknown as Room;
+  // What nobody catches fails this test.
+  const telling = new HistoryTelling(room);
+  telling.wake();
+  await new Promise((resolve) => setImmediate(resolve));
+  telling.close();
+  expect(told).toEqual(["what was said before is not here: the disk is gone"]);
+});

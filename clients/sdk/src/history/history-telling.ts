@@ -147,25 +147,25 @@ export class HistoryTelling {
     const { context, state } = replica;
     if (this.#taking) return;
     this.#taking = true;
+    let sequence = 0;
     try {
       const kept = await keptShare(context.store, replica.room);
       if (!kept || kept.sequence <= state.telling.missing || kept.sequence === this.#refusedAt)
         return;
-      try {
-        await takeShare(replica, kept);
-        await replica.exclusive(async () => {
-          state.telling = { ...state.telling, missing: 0 };
-          // Where whoever let this device in went away, nobody has told it what the room is called.
-          state.title ||= (await context.history.title(replica.room)) ?? "";
-          await replica.persist([], false);
-        });
-      } catch (error) {
-        if (context.signal.aborted) return;
-        // The room may be quiet from here on: nothing else would wake it.
-        if (mayPass(error)) return void context.clock.after(patienceMs, () => this.wake());
-        this.#refusedAt = kept.sequence;
-        context.notice(replica.room, `what was said before is not here: ${describe(error)}`);
-      }
+      sequence = kept.sequence;
+      await takeShare(replica, kept);
+      await replica.exclusive(async () => {
+        state.telling = { ...state.telling, missing: 0 };
+        // Where whoever let this device in went away, nobody has told it what the room is called.
+        state.title ||= (await context.history.title(replica.room)) ?? "";
+        await replica.persist([], false);
+      });
+    } catch (error) {
+      if (context.signal.aborted) return;
+      // The room may be quiet from here on: nothing else would wake it.
+      if (mayPass(error)) return void context.clock.after(patienceMs, () => this.wake());
+      this.#refusedAt = sequence;
+      context.notice(replica.room, `what was said before is not here: ${describe(error)}`);
     } finally {
       this.#taking = false;
     }
