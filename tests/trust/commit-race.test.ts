@@ -51,8 +51,11 @@ test(`${devices} devices make ${commits} commits each for the same epochs: one w
   expect(committers.size).toBeGreaterThan(1);
 }, 240_000);
 
-/** The server tells two devices that both of their commits have won the same epoch, and stores both. */
-async function bothWin(checks: Partial<Checks>) {
+/**
+ * The server tells two devices that both of their commits have won the same epoch, and stores both. Waits until
+ * somebody is told `words` of it.
+ */
+async function bothWin(words: RegExp, checks: Partial<Checks> = {}) {
   await using hostile = await HostileWorld.start();
   const wire = new Wire();
   const people: Joined[] = [];
@@ -84,22 +87,28 @@ async function bothWin(checks: Partial<Checks>) {
     const kept = JSON.parse(Buffer.from((await carol.store.get("rooms", room)) ?? "{}").toString());
     return kept.cursor >= Number(last);
   });
+  const allTold = () => told.flat().join("\n");
+  await until(`somebody is told ${words}`, () => words.test(allTold()));
   return {
-    told: told.flat().join("\n"),
+    told: allTold(),
     epochs: [...(await epochs(people, room))],
     next: `${epoch + 1} `,
   };
 }
 
 test("a server that lets two commits win is told, and everybody follows the first alone", async () => {
-  const { told, epochs: standing, next } = await bothWin({});
-  expect(told).toMatch(/breaks its rules was not followed: another handshake record came first/);
+  const {
+    told,
+    epochs: standing,
+    next,
+  } = await bothWin(/breaks its rules was not followed: another handshake record came first/);
   expect(told).not.toMatch(/made without it|lost step/);
   expect(standing).toHaveLength(1);
   expect(standing[0]?.startsWith(next)).toBe(true);
 });
 
 test("control: without that check whose commit came second is thrown out of step", async () => {
-  const { told } = await bothWin({ envelopeRules: false });
-  expect(told).toMatch(/a change of this device was made without it/);
+  const words = /a change of this device was made without it/;
+  const { told } = await bothWin(words, { envelopeRules: false });
+  expect(told).toMatch(words);
 });
