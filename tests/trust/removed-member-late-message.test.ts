@@ -1,5 +1,12 @@
+import { setTimeout } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { ErrorCode, fromHex, parseMessageId, StoredMessageSchema } from "@sotto/protocol";
+import {
+  ErrorCode,
+  fromHex,
+  parseMessageId,
+  RecordKind,
+  StoredMessageSchema,
+} from "@sotto/protocol";
 import type { Checks } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { texts, until } from "../scenarios/world.ts";
@@ -9,7 +16,8 @@ import { type RequestBody, Wire } from "./harness/wire.ts";
 
 /**
  * Carol seals a message; before it reaches the server alice removes her. `late` does with the sealed bytes what a
- * server can. Answers what bob reads and is told.
+ * server can. Answers what bob reads and is told. Where carol does not hear, nobody tells her of changes before her
+ * connection is cut.
  */
 async function attack(
   late: (
@@ -18,6 +26,7 @@ async function attack(
     carol: string,
   ) => Promise<void>,
   checks: Partial<Checks> = {},
+  carolHears = true,
 ) {
   await using hostile = await HostileWorld.start();
   const { world } = hostile;
@@ -35,6 +44,10 @@ async function attack(
       held.resolve(body.value);
       return "lost";
     },
+    // Back only when her message has begun to wait for it.
+    response: (body) =>
+      body.case === "roomList" && !carolHears ? setTimeout(1000, body) : undefined,
+    record: ({ kind }) => (kind === RecordKind.HANDSHAKE && !carolHears ? [] : undefined),
   };
   const sent = carol.client.send("general", "I quit, and here is why");
   const outcome = sent.then(
@@ -49,7 +62,12 @@ async function attack(
   await alice.client.send("general", "the end");
   await until("bob has read on", async () => (await texts(bob)).includes("the end"));
   wire.cut();
-  return { read: await texts(bob), told, outcome: await outcome, room };
+  let answer: unknown;
+  void outcome.then((value) => {
+    answer = value;
+  });
+  await until("carol is told what became of it", () => answer !== undefined);
+  return { read: await texts(bob), told, outcome: answer, room };
 }
 
 /** What the honest server does with it when it arrives: the client sends it again after a reconnect. */
@@ -77,6 +95,11 @@ test("a message that comes after its sender was removed is refused, and its send
     code: expect.toBeOneOf(["NOT_IN_ROOM", ErrorCode.NOT_A_MEMBER]),
     message: expect.stringMatching(/removed from the room; nothing was sent|not in the room/),
   });
+});
+
+test("so is one whose sender hears of the removal only when it comes back", async () => {
+  const { outcome } = await attack(arrives, {}, false);
+  expect(outcome).toMatchObject({ code: "NOT_IN_ROOM" });
 });
 
 test("a server that stores it all the same is seen through: it was sealed before the removal", async () => {

@@ -60,10 +60,8 @@ export class Committer {
     for (let attempt = 1; ; attempt++) {
       try {
         const connection = await context.online(stepTimeoutMs, context.signal);
-        await this.#room.until(
-          () => this.#room.caughtUp && state.phase === "active",
-          stepTimeoutMs,
-        );
+        await this.#until(() => this.#room.caughtUp && state.phase === "active");
+        if (state.phase === "left") throw notInRoom();
         // One of an earlier life of this client: nothing of this one is on its way now.
         await this.#giveUpPending();
         const written = await this.#stage(decide);
@@ -87,7 +85,7 @@ export class Committer {
   #stage(decide: (group: Group) => Promise<Change | undefined>): Promise<Written | undefined> {
     return this.#room.exclusive(async () => {
       const { context, state, group } = this.#room;
-      if (!group) throw new SottoClientError("NOT_IN_ROOM", "this device is not in the room now");
+      if (!group) throw notInRoom();
       const change = await decide(group);
       if (!change) return undefined;
       const staged = await change.stage(group);
@@ -161,10 +159,7 @@ export class Committer {
       const value = { room: fromHex(room), envelope };
       const answer = await connection.request({ case: "commit", value }, "appended");
       const sequence = toSafeNumber(answer.position?.sequence ?? 0n);
-      await this.#room.until(
-        () => state.cursor >= sequence || state.phase === "left",
-        stepTimeoutMs,
-      );
+      await this.#until(() => state.cursor >= sequence);
       return true;
     } catch (error) {
       const refusal = serverError(error);
@@ -173,10 +168,7 @@ export class Committer {
       const winner = refusal.handshake ?? 0;
       // The record may have won before, its answer lost, and another one after it: the room tells.
       if (lost)
-        await this.#room.until(
-          () => (state.roster?.foldedTo ?? 0) >= winner || state.cursor >= winner,
-          stepTimeoutMs,
-        );
+        await this.#until(() => (state.roster?.foldedTo ?? 0) >= winner || state.cursor >= winner);
       await this.#room.exclusive(async () => {
         if (state.pending?.sha256 !== hash) return;
         state.pending = undefined;
@@ -187,18 +179,27 @@ export class Committer {
     }
   }
 
+  /** Who is removed waits for nothing any more. */
+  #until(holds: () => boolean): Promise<void> {
+    return this.#room.until(() => this.#room.state.phase === "left" || holds(), stepTimeoutMs);
+  }
+
   /** A commit that may be on its way, or may have been before a connection was lost: the next record tells. */
   async #giveUpPending(): Promise<void> {
     const { context, state } = this.#room;
     if (!state.pending) return;
     await context.online(stepTimeoutMs, context.signal);
-    await this.#room.until(() => this.#room.caughtUp, stepTimeoutMs);
+    await this.#until(() => this.#room.caughtUp);
     await this.#room.exclusive(async () => {
       if (!state.pending || state.pending.begins) return;
       giveUp(state);
       await this.#room.persist([], false);
     });
   }
+}
+
+function notInRoom(): SottoClientError {
+  return new SottoClientError("NOT_IN_ROOM", "this device is not in the room now");
 }
 
 /** True for an answer that does not tell whether the record was stored. */

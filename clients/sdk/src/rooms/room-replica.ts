@@ -256,6 +256,18 @@ export class RoomReplica {
     group?.stored();
   }
 
+  /** The server says that this device is not in the room any more. */
+  async leave(): Promise<void> {
+    this.state.phase = "left";
+    await this.persist([], false);
+    this.#advanced();
+  }
+
+  /** True once this replica takes nothing any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   close(): void {
     this.#closed = true;
     this.#incoming.length = 0;

@@ -269,8 +269,7 @@ export class Rooms {
   /** The server says that this device is not in the room: removed while it was away, or never in it. */
   async #left(room: Room): Promise<void> {
     if (room.replica.state.pending?.begins) return await this.#known.forget(room.replica.room);
-    room.replica.state.phase = "left";
-    await room.replica.persist([], false);
+    await room.replica.leave();
   }
 
   async #until(find: () => Room | undefined): Promise<Room> {

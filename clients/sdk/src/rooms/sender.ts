@@ -87,7 +87,9 @@ export class Sender {
       await context.store.commit(changes);
       context.outbox.remember(entry);
     });
-    const abort = () => void this.#withdraw(id, signal?.reason);
+    const abort = () => {
+      this.#withdraw(id, signal?.reason).catch((error) => this.#waiters.get(id)?.reject(error));
+    };
     signal?.addEventListener("abort", abort, { once: true });
     this.wake();
     try {
@@ -115,6 +117,15 @@ export class Sender {
     });
   }
 
+  #isOut(): boolean {
+    return this.#room.state.phase === "left";
+  }
+
+  /** Who is removed waits for nothing any more. */
+  #until(holds: () => boolean, timeoutMs: number): Promise<void> {
+    return this.#room.until(() => this.#isOut() || holds(), timeoutMs);
+  }
+
   #unsent(): OutboxEntry[] {
     return this.#room.context.outbox
       .of(this.#room.room)
@@ -124,20 +135,22 @@ export class Sender {
   async #run(): Promise<void> {
     const { context } = this.#room;
     while (!context.signal.aborted && this.#unsent().length > 0) {
-      if (this.#room.state.phase === "left") return this.#refuseAll();
-      const untrusted = context.directory.refusal();
-      if (untrusted) return await this.#giveUp(untrusted);
+      // The room was entered anew: what waits is for the one that took over.
+      if (this.#room.closed) return;
+      const refusal = context.refusal() ?? context.directory.refusal();
       try {
+        if (this.#isOut()) return await this.#refuseAll();
+        if (refusal) return await this.#giveUp(refusal);
         const connection = await context.online(stepTimeoutMs, context.signal);
-        await this.#room.until(
+        await this.#until(
           () => this.#room.caughtUp && this.#room.state.phase === "active",
           stepTimeoutMs,
         );
-        await this.#window(connection);
+        if (!this.#isOut()) await this.#window(connection);
       } catch (error) {
         if (context.signal.aborted) return;
-        const refusal = context.refusal() ?? context.directory.refusal();
-        if (refusal) return await this.#giveUp(refusal);
+        const refused = context.refusal() ?? context.directory.refusal();
+        if (refused && !refusal) continue;
         if (!isConnectionLoss(error))
           context.notice(this.#room.room, `sending waits: ${describe(error)}`);
         await context.clock.sleep(retryWaitMs, context.signal).catch(() => {});
@@ -154,16 +167,13 @@ export class Sender {
         try {
           return await this.#append(connection, entry, bytes, handshake);
         } catch (error) {
-          return await this.#refused(entry, error);
+          return await this.#refused(entry, handshake, error);
         }
       }),
     );
     const stale = Math.max(...outcomes.map((outcome) => outcome ?? 0));
     if (stale > 0)
-      await this.#room.until(
-        () => (this.#room.state.roster?.foldedTo ?? 0) >= stale,
-        stepTimeoutMs,
-      );
+      await this.#until(() => (this.#room.state.roster?.foldedTo ?? 0) >= stale, stepTimeoutMs);
   }
 
   /** `undefined` while the group holds a revoked device: nothing is sealed for one. */
@@ -207,7 +217,7 @@ export class Sender {
     const { context, room } = this.#room;
     this.onRevokedLeaf();
     try {
-      await this.#room.until(() => this.#revoked().length === 0, takenOutWithinMs);
+      await this.#until(() => this.#revoked().length === 0, takenOutWithinMs);
     } catch (error) {
       const [leaf] = this.#revoked();
       if (!leaf || context.signal.aborted) throw error;
@@ -234,9 +244,15 @@ export class Sender {
   }
 
   /** Answers the handshake sequence to wait for, 0 to go on, or throws to wait and try again. */
-  async #refused(entry: OutboxEntry, error: unknown): Promise<number> {
+  async #refused(entry: OutboxEntry, handshake: number, error: unknown): Promise<number> {
     if (!(error instanceof SottoError)) throw error;
-    if (error.code === ErrorCode.STALE) return error.handshake ?? 0;
+    if (error.code === ErrorCode.STALE) {
+      const last = error.handshake ?? 0;
+      if (last > handshake) return last;
+      // The server knows less of the room than this device: a replica that lags, or it was set back.
+      await this.#room.context.clock.sleep(retryWaitMs, this.#room.context.signal);
+      return 0;
+    }
     if (error.retry !== Retry.NEVER && error.code !== ErrorCode.STORAGE_FULL) throw error;
     await this.#room.exclusive(() => this.#takeBack(entry));
     this.#attempted.delete(entry.id);

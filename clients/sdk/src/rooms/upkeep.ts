@@ -74,7 +74,8 @@ export class Upkeep {
       await this.#tellTitle();
       await this.#renew();
     } catch (error) {
-      if (context.signal.aborted) return;
+      // Who is not in the room any more owes it nothing.
+      if (context.signal.aborted || replica.state.phase === "left") return;
       if (mayPass(error)) return this.#laterAgain();
       context.notice(
         replica.room,
