@@ -1,5 +1,6 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { openSqliteDirectory } from "@sotto/directory/sqlite";
 import { arrivalProof, createUserRecord, generateEd25519, signerFromSeed } from "@sotto/identity";
 import { parseUserId } from "@sotto/protocol";
 import { expect, test } from "vitest";
@@ -10,15 +11,23 @@ import { notices } from "./harness/notices.ts";
 
 /**
  * The server's whole data folder is copied; carol arrives and people talk; then the copy takes the folder's place, as
- * after a disk was lost. `meanwhile`: what is done to the copy before the server starts on it.
+ * after a disk was lost. `meanwhile`: what is done to the copy before the server starts on it. Where bob is
+ * away his client is closed before that.
  */
-async function restored(meanwhile: (hostile: HostileWorld) => Promise<void> = async () => {}) {
+async function restored({
+  meanwhile = async () => {},
+  bobIsAway = false,
+}: {
+  meanwhile?: (data: string) => Promise<void>;
+  bobIsAway?: boolean;
+} = {}) {
   const hostile = await HostileWorld.start();
   const { world } = hostile;
   const alice = await world.person("alice");
   const bob = await world.person("bob");
   await alice.client.send("general", "before the copy");
   await until("bob read", async () => (await texts(bob)).includes("before the copy"));
+  const { room } = bob.client.rooms.find("general");
   const told = { alice: notices(alice.client), bob: notices(bob.client) };
   const copy = join(world.folder, "copy");
   await world.stopServer();
@@ -30,12 +39,13 @@ async function restored(meanwhile: (hostile: HostileWorld) => Promise<void> = as
   await until("all know carol", () =>
     [alice, bob].every(({ client }) => client.people.all().length === 3),
   );
+  if (bobIsAway) await bob.client[Symbol.asyncDispose]();
   await world.stopServer();
   await rm(world.data, { recursive: true });
   await cp(copy, world.data, { recursive: true });
+  await meanwhile(world.data);
   await world.startServer();
-  await meanwhile(hostile);
-  return { hostile, alice, bob, carol, told };
+  return { hostile, alice, bob: { ...bob, room }, carol, told };
 }
 
 const size = async (hostile: HostileWorld) => (await hostile.directory()).size;
@@ -67,27 +77,52 @@ test("a server that came back from an older copy is given what it lacks, and nob
   expect(await size(hostile)).toBe(4);
 });
 
+test("a device that comes back only when the copy has gone on past where it was sees that it is another log", async () => {
+  const { hostile, alice, bob } = await restored({ bobIsAway: true });
+  await using _ = hostile;
+  const left = JSON.parse(
+    Buffer.from((await bob.store.get("rooms", bob.room)) ?? new Uint8Array()).toString(),
+  ).cursor;
+  const missed: string[] = [];
+  while ((await hostile.records(bob.room)).every(({ sequence }) => Number(sequence) <= left)) {
+    missed.push(`while bob was away ${missed.length}`);
+    await alice.client.send("general", missed.at(-1) ?? "");
+  }
+  const back = await hostile.world.open("bob", bob.store);
+  await says(alice, "after the restore", back);
+  await says(back, "and all goes on", alice);
+  await until("bob has all", async () =>
+    missed.every(
+      (
+        (all) => (text) =>
+          all.includes(text)
+      )(await texts(back)),
+    ),
+  );
+});
+
 test("control: the same copy, gone on by itself with another record in carol's place, is a fork", async () => {
-  const { hostile, bob, told } = await restored(async (world) => {
-    const impostor = await Impostor.of(parseUserId(crypto.getRandomValues(new Uint8Array(16))));
-    const invite = await signerFromSeed((await generateEd25519()).seed);
-    const { user, device, description } = impostor;
-    const newcomer = { user, device, sign: description.sign, mls: description.mls };
-    const bytes = await createUserRecord({
-      user,
-      name: "carol",
-      at: Date.now(),
-      device: description,
-      invite: { key: invite.publicKey, proof: await arrivalProof(invite, newcomer) },
-      signer: impostor.sign,
-    });
-    const stored = { bytes, user, chainSequence: 0, claimName: "carol", now: Date.now() };
-    expect(await world.store.append(stored)).toMatchObject({ ok: true });
+  const { hostile, bob, told } = await restored({
+    meanwhile: async (data) => {
+      const impostor = await Impostor.of(parseUserId(crypto.getRandomValues(new Uint8Array(16))));
+      const invite = await signerFromSeed((await generateEd25519()).seed);
+      const { user, device, description } = impostor;
+      const newcomer = { user, device, sign: description.sign, mls: description.mls };
+      const bytes = await createUserRecord({
+        user,
+        name: "carol",
+        at: Date.now(),
+        device: description,
+        invite: { key: invite.publicKey, proof: await arrivalProof(invite, newcomer) },
+        signer: impostor.sign,
+      });
+      const stored = { bytes, user, chainSequence: 0, claimName: "carol", now: Date.now() };
+      // Before anybody can hand it carol's record back: it signs what it finds.
+      await using store = await openSqliteDirectory({ folder: join(data, "directory") });
+      expect(await store.append(stored)).toMatchObject({ ok: true });
+    },
   });
   await using _ = hostile;
-  // Its keyserver reads its store anew, and signs what it finds.
-  await hostile.world.stopServer();
-  await hostile.world.startServer();
   await until("bob has found out", () => told.bob.some((text) => /directory/.test(text)), 30_000);
   expect(told.bob.join("\n")).toMatch(/key directory cannot be trusted any more/);
   await expect(bob.client.send("general", "hello?")).rejects.toMatchObject({

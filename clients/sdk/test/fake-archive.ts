@@ -1,5 +1,6 @@
 import { ErrorCode, SottoError, toHex } from "@sotto/protocol";
 import type { ArchivePage, ArchivePlace, ArchivePort } from "../src/archive/archive-port.ts";
+import { sha256 } from "../src/bytes.ts";
 
 const pageRecords = 3;
 
@@ -21,7 +22,12 @@ export class FakeArchive implements ArchivePort {
 
   async read(after: ArchivePlace | undefined): Promise<ArchivePage> {
     const head = this.records.at(-1)?.sequence ?? 0;
-    const foreign = after && (after.incarnation !== this.incarnation || after.sequence > head);
+    const there = this.records.find(({ sequence }) => sequence === after?.sequence)?.data;
+    const foreign =
+      after &&
+      (after.incarnation !== this.incarnation ||
+        after.sequence > head ||
+        (after.sha256 && after.sha256 !== toHex(await sha256(there ?? new Uint8Array()))));
     if (foreign) throw new SottoError(ErrorCode.LOG_RESET, "another log");
     const entries = this.records
       .filter(({ sequence }) => sequence > (after?.sequence ?? 0))

@@ -37,6 +37,7 @@ const body: fc.Arbitrary<RequestBody> = fc.oneof(
     .record({
       room: id,
       after: fc.record({ incarnation: fc.uint8Array({ maxLength: 40 }), sequence: u64 }),
+      afterSha256: fc.uint8Array({ maxLength: 40 }),
     })
     .map((value) => ({ case: "subscribe" as const, value })),
   fc.record({ room: id }).map((value) => ({ case: "unsubscribe" as const, value })),
@@ -68,6 +69,7 @@ const body: fc.Arbitrary<RequestBody> = fc.oneof(
   fc
     .record({
       after: fc.record({ incarnation: fc.uint8Array({ maxLength: 40 }), sequence: u64 }),
+      afterSha256: fc.uint8Array({ maxLength: 40 }),
       limit: fc.nat(),
     })
     .map((value) => ({ case: "readArchive" as const, value })),

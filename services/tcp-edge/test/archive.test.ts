@@ -71,11 +71,18 @@ it("a position of another log, or past its end, is refused", async () => {
   using client = await world.online(await world.keyserver.newDevice());
   await client.request(append(1, text("one")));
   const { incarnation, head } = await read(client);
-  const ask = (after: { incarnation: Uint8Array; sequence: bigint }) =>
-    client.request({ case: "readArchive", value: { after, limit: 0 } });
+  const ask = (
+    after: { incarnation: Uint8Array; sequence: bigint },
+    afterSha256: Uint8Array = new Uint8Array(),
+  ) => client.request({ case: "readArchive", value: { after, afterSha256, limit: 0 } });
   const foreign = { incarnation: new Uint8Array(16), sequence: 0n };
   expect(errorOf(await ask(foreign))).toBe(ErrorCode.LOG_RESET);
   expect(errorOf(await ask({ incarnation, sequence: head + 1n }))).toBe(ErrorCode.LOG_RESET);
+  const there = { incarnation, sequence: head };
+  const sha256 = (record: string) => createHash("sha256").update(text(record)).digest();
+  expect(errorOf(await ask(there, sha256("another")))).toBe(ErrorCode.LOG_RESET);
+  expect(errorOf(await ask(there, sha256("one").subarray(1)))).toBe(ErrorCode.BAD_REQUEST);
+  expect((await ask(there, sha256("one"))).case).toBe("archivePage");
 });
 
 it("records have a size, and count against the rate of the device", async () => {

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Topic } from "@sotto/log";
 import {
   CloseCode,
@@ -170,6 +171,28 @@ describe("a position", () => {
     expect(errorOf(past)).toBe(ErrorCode.LOG_RESET);
     const good = await a.request(subscribe(room, 1, fromHex(incarnation)));
     expect(good).toMatchObject({ case: "subscribed" });
+  });
+
+  it("at which another record stands, or none, answers LOG_RESET", async () => {
+    await using world = await EdgeWorld.start();
+    const alice = await world.keyserver.newDevice();
+    const room = await world.keyserver.newRoom(alice);
+    using a = await world.online(alice);
+    const at = Number(appendedAt(await a.request(world.append(room, 1))).position?.sequence);
+    appendedAt(await a.request(world.append(room, 2)));
+    const topic = room as string as Topic;
+    const { incarnation } = await world.log.head(topic);
+    const [, record] = await world.log.read({ topic, after: 0, limit: 2 });
+    const sha256 = hash("sha256", record?.data ?? "", "buffer");
+    const from = async (sequence: number, afterSha256: Uint8Array) => {
+      const { value } = subscribe(room, sequence, fromHex(incarnation));
+      return await a.request({ case: "subscribe", value: { ...value, afterSha256 } });
+    };
+    expect(errorOf(await from(at, new Uint8Array(32)))).toBe(ErrorCode.LOG_RESET);
+    expect(errorOf(await from(at + 1, sha256))).toBe(ErrorCode.LOG_RESET);
+    expect(errorOf(await from(0, sha256))).toBe(ErrorCode.LOG_RESET);
+    expect(errorOf(await from(at, sha256.subarray(1)))).toBe(ErrorCode.BAD_REQUEST);
+    expect((await from(at, sha256)).case).toBe("subscribed");
   });
 
   it("resumes exactly behind it", async () => {

@@ -7,6 +7,8 @@ export interface ArchivePlace {
   /** Hex; names one life of the archive's log. */
   readonly incarnation: string;
   readonly sequence: number;
+  /** Of the record there, hex; where it is not known the server cannot tell whether it still stands. */
+  readonly sha256?: string;
 }
 
 export interface ArchivePage {
@@ -23,7 +25,10 @@ export interface ArchivePage {
 export interface ArchivePort {
   /** Adds a record; durable once it resolved. The same id again changes nothing. */
   append(id: Uint8Array, data: Uint8Array): Promise<void>;
-  /** Records behind a place, or from the first. Rejects with LOG_RESET where the place is of another log. */
+  /**
+   * Records behind a place, or from the first. Rejects with LOG_RESET where the place is of another log, or another
+   * record stands there.
+   */
   read(after: ArchivePlace | undefined): Promise<ArchivePage>;
 }
 
@@ -42,7 +47,8 @@ export function connectedArchive(online: (timeoutMs: number) => Promise<Connecti
         incarnation: fromHex(after?.incarnation ?? ""),
         sequence: BigInt(after?.sequence ?? 0),
       });
-      const value = { after: place, limit: limits.archivePageRecordsMax };
+      const afterSha256 = fromHex(after?.sha256 ?? "");
+      const value = { after: place, afterSha256, limit: limits.archivePageRecordsMax };
       const page = await connection.request({ case: "readArchive", value }, "archivePage");
       return {
         incarnation: toHex(page.incarnation),

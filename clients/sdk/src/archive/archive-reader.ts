@@ -5,6 +5,7 @@ import {
   type ArchivedEntry,
   ArchivedHistorySchema,
 } from "@sotto/protocol/devices";
+import { sha256 } from "../bytes.ts";
 import { serverError } from "../errors.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { ArchiveIdentity } from "./archive-identity.ts";
@@ -46,13 +47,23 @@ export async function readArchive(reading: ArchiveReading): Promise<void> {
     const changes: StoreChange[] = [];
     for (const { sequence, data } of page.entries)
       changes.push(...(await take(reading, sequence, data, first)));
-    const sequence = page.entries.at(-1)?.sequence ?? state.known.place?.sequence ?? 0;
-    state.known.place = { incarnation: page.incarnation, sequence };
+    const last = await lastPlace(page);
+    state.known.place = last ?? state.known.place ?? { incarnation: page.incarnation, sequence: 0 };
     await store.commit([...changes, state.stored()]);
   });
   const { unopened, unread, place } = state.known;
   const from = keyCount(state) === keysBefore ? unread : (unread ?? unopened);
-  if (from !== undefined && place) await readAgain(reading, { ...place, sequence: from - 1 });
+  if (from !== undefined && place) {
+    const { incarnation } = place;
+    await readAgain(reading, { incarnation, sequence: from - 1 });
+  }
+}
+
+/** Behind the last record of a page. */
+async function lastPlace({ incarnation, entries }: ArchivePage): Promise<ArchivePlace | undefined> {
+  const last = entries.at(-1);
+  if (!last) return undefined;
+  return { incarnation, sequence: last.sequence, sha256: toHex(await sha256(last.data)) };
 }
 
 function keyCount({ keys }: ArchiveState): number {
@@ -96,11 +107,11 @@ async function pages(
       continue;
     }
     await each(page);
-    const sequence = page.entries.at(-1)?.sequence;
-    if (sequence === undefined || sequence >= page.head) return;
+    const last = await lastPlace(page);
+    if (last === undefined || last.sequence >= page.head) return;
     // A page that does not go on would be read for ever.
-    if (sequence <= (after?.sequence ?? 0)) return;
-    after = { incarnation: page.incarnation, sequence };
+    if (last.sequence <= (after?.sequence ?? 0)) return;
+    after = last;
   }
 }
 

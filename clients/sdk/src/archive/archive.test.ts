@@ -481,6 +481,29 @@ test("an archive that was set back gets again what it lost", async () => {
   ]);
 });
 
+test("so it does where others went on in it under its old name, past where this device was", async () => {
+  const { person, first } = await alone();
+  await first.created();
+  for (const at of [2, 3, 4, 5]) {
+    await first.hear(`message ${at}`, at);
+    await first.archive.flush();
+  }
+  const before = person.port.records.length;
+  person.port.records = person.port.records.slice(0, 3);
+  while (person.port.records.length <= before)
+    await person.port.append(randomBytes(16), randomBytes(100));
+  await first.archive.flush();
+  const keys = await newKeys();
+  await person.add(keys, first.keys);
+  await first.archive.grantDevice(keys.id);
+  const second = await Device.open(person, keys);
+  await second.archive.catchUp();
+  expect((await second.texts()).toSorted()).toEqual([
+    "membership",
+    ...[2, 3, 4, 5].map((at) => `message ${at}`),
+  ]);
+});
+
 test("garbage, foreign records and trouble at the server end nothing", async () => {
   const { person, first } = await alone();
   const { person: stranger, first: their } = await alone();

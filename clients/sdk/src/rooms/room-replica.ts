@@ -10,6 +10,7 @@ import {
   toHex,
   toSafeNumber,
 } from "@sotto/protocol";
+import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError, serverError } from "../errors.ts";
 import { isOfObject } from "../media/announcements.ts";
@@ -148,13 +149,14 @@ export class RoomReplica {
     await this.#serial.idle();
     // A newer connection may have taken over at any wait: then this one has no say any more.
     if (this.#subscribedOn !== connection) return;
-    const { incarnation, cursor } = this.state;
+    const { incarnation, cursor, cursorSha256 } = this.state;
     const after = create(PositionSchema, {
       incarnation: fromHex(incarnation),
       sequence: BigInt(cursor),
     });
     try {
-      const value = { room: fromHex(this.room), after };
+      const afterSha256 = fromHex(cursorSha256);
+      const value = { room: fromHex(this.room), after, afterSha256 };
       const answer = await connection.request({ case: "subscribe", value }, "subscribed");
       if (this.#subscribedOn !== connection) return;
       this.state.incarnation = toHex(answer.incarnation);
@@ -168,6 +170,7 @@ export class RoomReplica {
       this.context.notice(this.room, "the room's log was replaced; reading it anew");
       this.state.incarnation = "";
       this.state.cursor = 0;
+      this.state.cursorSha256 = "";
       this.#anew = new ReadAnew();
       return await this.#subscribe(connection);
     }
@@ -307,6 +310,7 @@ export class RoomReplica {
   /** Processes what waits, and stores the result in one commit. */
   async #batch(): Promise<void> {
     const results: { result: StepResult; sequence: number }[] = [];
+    let last: RecordMessage | undefined;
     try {
       while (results.length < batchRecordsMax) {
         const next = this.#incoming[0];
@@ -315,13 +319,15 @@ export class RoomReplica {
         if (sequence > this.state.cursor && this.state.phase !== "left") {
           results.push({ result: await this.#step(next, sequence), sequence });
           this.state.cursor = sequence;
+          last = next.record;
         }
         if (this.#incoming[0] === next) this.#incoming.shift();
         // What follows may be of the same object, and must see whose it is.
         if (results.at(-1)?.result.changes.some(isOfObject)) break;
       }
     } finally {
-      if (results.length > 0) {
+      if (last) {
+        this.state.cursorSha256 = toHex(await sha256(last.data));
         const changed = results.some(({ result }) => result.groupChanged);
         const changes = results.flatMap(({ result }) => result.changes);
         await this.persist(changes, changed);
@@ -372,7 +378,10 @@ export class RoomReplica {
     const connection = this.#subscribedOn;
     if (error instanceof RecordsMissing) {
       this.#readAgain = this.state.roster?.foldedTo ?? 0;
-      this.state.cursor = Math.min(this.state.cursor, this.#readAgain);
+      if (this.#readAgain < this.state.cursor) {
+        this.state.cursor = this.#readAgain;
+        this.state.cursorSha256 = this.state.roster?.headHash ?? "";
+      }
     } else if (!isConnectionLoss(error)) {
       this.context.notice(
         this.room,

@@ -28,6 +28,8 @@ export interface RoomState {
   incarnation: string;
   /** Sequence of the last record that was processed. */
   cursor: number;
+  /** SHA-256 (hex) of that record; empty where it is not known. */
+  cursorSha256: string;
   roster: Roster | undefined;
   title: string;
   /** Sequence of the external commit of a device that has not heard the title since; 0 where all have. */
@@ -78,6 +80,7 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     phase: "entering",
     incarnation: "",
     cursor: Math.max(0, entered - 1),
+    cursorSha256: "",
     roster: undefined,
     title: "",
     titleOwed: 0,
@@ -127,6 +130,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     phase: json.phase,
     incarnation: json.incarnation,
     cursor: json.cursor,
+    cursorSha256: json.cursorSha256 ?? "",
     roster,
     title: json.title,
     titleOwed: json.titleOwed ?? 0,

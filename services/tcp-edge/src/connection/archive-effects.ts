@@ -31,10 +31,10 @@ export class ArchiveEffects {
     this.#port.answer(stream, archives.append(user, device, id, data).then(appendedBody));
   }
 
-  read({ stream, incarnation, sequence, limit }: ReadEffect): void {
+  read({ stream, after, limit }: ReadEffect): void {
     const { user } = this.#port.principal;
     if (!this.#holds(stream)) return;
-    const reading = this.#parts.archives.read(user, { incarnation, sequence }, limit);
+    const reading = this.#parts.archives.read(user, after, limit);
     this.#port.answer(
       stream,
       reading.then((part): ResponseBody => {

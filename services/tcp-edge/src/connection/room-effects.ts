@@ -1,6 +1,7 @@
 import { ErrorCode, fromHex, type RoomId, SottoError } from "@sotto/protocol";
 import type { Subscription } from "../rooms/subscription.ts";
 import type { Effect } from "../session/effect.ts";
+import type { ReaderPosition } from "../session/reader-position.ts";
 import { done, type ResponseBody, refusal } from "../session/response-body.ts";
 import { appendedBody } from "./appended-body.ts";
 import type { EdgeParts } from "./parts.ts";
@@ -53,10 +54,10 @@ export class RoomEffects {
     );
   }
 
-  subscribe({ stream, room, incarnation, sequence }: SubscribeEffect): void {
+  subscribe({ stream, room, after }: SubscribeEffect): void {
     const mark = new AbortController();
     this.#readings.set(room, mark);
-    this.#subscribe(room, { incarnation, sequence }, mark).then(
+    this.#subscribe(room, after, mark).then(
       ([body, subscription]) => {
         this.#port.feed({ kind: "answered", stream, body });
         subscription.begin();
@@ -96,7 +97,7 @@ export class RoomEffects {
 
   async #subscribe(
     room: RoomId,
-    after: { readonly incarnation: string; readonly sequence: number },
+    after: ReaderPosition,
     mark: AbortController,
   ): Promise<[ResponseBody, Subscription]> {
     const { rooms, confirmation } = this.#parts;

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { Appended, Log, LogRecord, Topic } from "@sotto/log";
 import type { DeviceId, UserId } from "@sotto/protocol";
+import type { ReaderPosition } from "../session/reader-position.ts";
 import { checkPosition } from "./check-position.ts";
 
 export interface ArchivesOptions {
@@ -43,15 +44,11 @@ export class Archives {
   }
 
   /** Records after a position, at most `limit`. Rejects with `SottoError` LOG_RESET, or `LogError`. */
-  async read(
-    user: UserId,
-    after: { readonly incarnation: string; readonly sequence: number },
-    limit: number,
-  ): Promise<ArchivePart> {
+  async read(user: UserId, after: ReaderPosition, limit: number): Promise<ArchivePart> {
     const { log, pageBytesMax } = this.#options;
     const topic = archiveTopic(user);
     const head = await log.head(topic);
-    checkPosition(after, head);
+    await checkPosition(log, topic, after, head);
     const records: LogRecord[] = [];
     let bytes = 0;
     let from = after.incarnation === "" ? 0 : after.sequence;

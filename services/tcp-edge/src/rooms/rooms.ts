@@ -3,6 +3,7 @@ import type { Roster } from "@sotto/identity";
 import type { Incarnation, Log, TopicHead } from "@sotto/log";
 import { type DeviceId, ErrorCode, type RoomId, SottoError } from "@sotto/protocol";
 import type { Outbox } from "../connection/outbox.ts";
+import type { ReaderPosition } from "../session/reader-position.ts";
 import { checkPosition } from "./check-position.ts";
 import type { Follow } from "./follow.ts";
 import { RoomTail } from "./room-tail.ts";
@@ -71,11 +72,7 @@ export class Rooms implements AsyncDisposable {
    * Prepares to deliver a room's records after `sequence`. Rejects with NOT_A_MEMBER, UNKNOWN_ROOM
    * or LOG_RESET (`SottoError`), or with what the log or the bus says.
    */
-  async subscribe(
-    room: RoomId,
-    reader: RoomReader,
-    after: { readonly incarnation: string; readonly sequence: number },
-  ): Promise<RoomReading> {
+  async subscribe(room: RoomId, reader: RoomReader, after: ReaderPosition): Promise<RoomReading> {
     const { log, rosters, outboxBytesMax } = this.#options;
     const topic = topicOf(room);
     const roster = await rosters.member(room, reader.device);
@@ -83,7 +80,7 @@ export class Rooms implements AsyncDisposable {
     const opened = this.#enter(room);
     try {
       const [tail, head] = await Promise.all([opened.tail, log.head(topic)]);
-      checkPosition(after, head);
+      await checkPosition(log, topic, after, head);
       if (roster.foldedTo > tail.roster.foldedTo) {
         // A hint was faster than the live record.
         await this.#reach(tail, roster.foldedTo);

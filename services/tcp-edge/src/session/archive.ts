@@ -1,8 +1,8 @@
 import { type AppendArchive, ErrorCode, type ReadArchive } from "@sotto/protocol";
 import { refuse } from "./answer.ts";
 import type { Effect } from "./effect.ts";
+import { readerPosition } from "./reader-position.ts";
 import type { Session } from "./session.ts";
-import { incarnationOf, numberOf } from "./wire-values.ts";
 
 /** A record for the archive of the caller's own user. Its rate is judged where it is stored. */
 export function appendArchive(session: Session, stream: number, body: AppendArchive): Effect[] {
@@ -18,12 +18,11 @@ export function appendArchive(session: Session, stream: number, body: AppendArch
 
 /** A page of that archive. */
 export function readArchive(session: Session, stream: number, body: ReadArchive): Effect[] {
-  const sequence = numberOf(body.after?.sequence ?? 0n);
-  const incarnation = incarnationOf(body.after?.incarnation ?? new Uint8Array());
-  if (sequence === undefined || incarnation === undefined) {
+  const after = readerPosition(body.after, body.afterSha256);
+  if (after === undefined) {
     return refuse(session, stream, ErrorCode.BAD_REQUEST, "the position is malformed");
   }
   const most = session.limits.archivePageRecordsMax;
   const limit = Math.min(body.limit || most, most);
-  return [{ kind: "readArchive", stream, incarnation, sequence, limit }];
+  return [{ kind: "readArchive", stream, after, limit }];
 }

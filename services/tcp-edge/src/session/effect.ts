@@ -10,6 +10,7 @@ import type {
   UserId,
 } from "@sotto/protocol";
 import type { DeviceFacts } from "./input.ts";
+import type { ReaderPosition } from "./reader-position.ts";
 import type { ResponseBody } from "./response-body.ts";
 
 /** What a session wants done. The connection does it, in order, and feeds results back as inputs. */
@@ -68,22 +69,20 @@ export type Effect =
       readonly id: Uint8Array;
       readonly data: Uint8Array;
     }
-  /** Result: `answered`. `incarnation` is empty for a read from the start. */
+  /** Result: `answered`. */
   | {
       readonly kind: "readArchive";
       readonly stream: number;
-      readonly incarnation: string;
-      readonly sequence: number;
+      readonly after: ReaderPosition;
       readonly limit: number;
     }
   | { readonly kind: "trouble"; readonly cannotOpen: number }
-  /** Result: `answered`, after which records flow. `incarnation` is empty for a read from the start. */
+  /** Result: `answered`, after which records flow. */
   | {
       readonly kind: "subscribe";
       readonly stream: number;
       readonly room: RoomId;
-      readonly incarnation: string;
-      readonly sequence: number;
+      readonly after: ReaderPosition;
     }
   | { readonly kind: "unsubscribe"; readonly room: RoomId }
   /** Result: `answered`. */

@@ -1,15 +1,15 @@
 import { ErrorCode, type Subscribe } from "@sotto/protocol";
 import { refuse } from "./answer.ts";
 import type { Effect } from "./effect.ts";
+import { readerPosition } from "./reader-position.ts";
 import type { Session } from "./session.ts";
-import { incarnationOf, numberOf, roomOf } from "./wire-values.ts";
+import { roomOf } from "./wire-values.ts";
 
 /** Records of a room from a position on. One subscription for each room and connection. */
 export function subscribe(session: Session, stream: number, body: Subscribe): Effect[] {
   const room = roomOf(body.room);
-  const incarnation = incarnationOf(body.after?.incarnation ?? new Uint8Array());
-  const sequence = numberOf(body.after?.sequence ?? 0n);
-  if (room === undefined || sequence === undefined || incarnation === undefined) {
+  const after = readerPosition(body.after, body.afterSha256);
+  if (room === undefined || after === undefined) {
     return refuse(session, stream, ErrorCode.BAD_REQUEST, "room or position is malformed");
   }
   if (session.subscriptions.has(room)) {
@@ -20,6 +20,5 @@ export function subscribe(session: Session, stream: number, body: Subscribe): Ef
   }
   session.subscriptions.add(room);
   session.requests.set(stream, room);
-  const from = incarnation === "" ? 0 : sequence;
-  return [{ kind: "subscribe", stream, room, incarnation, sequence: from }];
+  return [{ kind: "subscribe", stream, room, after }];
 }

@@ -1568,6 +1568,11 @@ export declare type Subscribe = Message<"sotto.v1.Subscribe"> & {
    * @generated from field: sotto.v1.Position after = 2;
    */
   after?: Position | undefined;
+
+  /**
+   * @generated from field: bytes after_sha256 = 3;
+   */
+  afterSha256: Uint8Array;
 };
 
 /**
@@ -1735,6 +1740,11 @@ export declare type ReadArchive = Message<"sotto.v1.ReadArchive"> & {
    * @generated from field: uint32 limit = 2;
    */
   limit: number;
+
+  /**
+   * @generated from field: bytes after_sha256 = 3;
+   */
+  afterSha256: Uint8Array;
 };
 
 /**
