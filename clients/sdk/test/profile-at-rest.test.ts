@@ -1,8 +1,11 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmod, copyFile, cp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { tableCodes } from "../src/node/table-codes.ts";
 import {
   changePassphrase,
   ProfileKey,
@@ -14,6 +17,7 @@ import { loadProfile } from "../src/profile.ts";
 import { profileFolder } from "./profile-folder.ts";
 
 const fixture = join(import.meta.dirname, "fixtures", "profile-v1");
+const sealedFixture = join(import.meta.dirname, "fixtures", "profile-v2");
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
 const passphrase = Buffer.from("correct horse battery");
 const other = Buffer.from("another staple");
@@ -42,7 +46,7 @@ test("neither values nor names of rows are found in the files of a profile", asy
     expect(await folder.holding("profile.db-wal")).toEqual([]);
   }
   expect(await folder.holding("canary")).toEqual([]);
-  expect(await folder.holding("history-index")).toEqual(["profile.db"]);
+  expect(await folder.holding("CREATE TABLE entries")).toEqual(["profile.db"]);
 });
 
 test("files are their owner's alone, and are made anew where they were not", async () => {
@@ -95,6 +99,57 @@ test.each(["without a key file", "with the key file that a crash left"])(
     expect((await loadProfile(again))?.name).toBe("alice");
   },
 );
+
+test("a profile of format 2 is laid out anew where it stands, also by several programs at once", async () => {
+  await using folder = await profileFolder();
+  await cp(sealedFixture, folder.path, { recursive: true });
+  const raw = new DatabaseSync(join(folder.path, "profile.db"));
+  const before = raw.prepare("SELECT value FROM entries ORDER BY value").all();
+  raw.close();
+  const program = `const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dirname, "../src/node.ts"))});
+    await new SqliteStore(${JSON.stringify(folder.path)})[Symbol.asyncDispose]();`;
+  await Promise.all(
+    [1, 2, 3].map(() =>
+      promisify(execFile)(process.execPath, ["--input-type=module", "-e", program]),
+    ),
+  );
+  {
+    await using store = new SqliteStore(folder.path);
+    expect((await loadProfile(store))?.name).toBe("alice");
+    const history = await store.scan("history", { limit: 100 });
+    expect(history.map(({ key }) => key).slice(0, 3)).toEqual([
+      "0000000000000001",
+      "0000000000000001.0000000000000007.room.title",
+      "0000000000000002",
+    ]);
+    expect(history).toHaveLength(18);
+    expect(history.map(({ value }) => text(value)).join()).toMatch(
+      /canary between.*canary message 0.*canary last words/,
+    );
+    expect(text(await store.get("uploads", "r/f"))).toBe("canary kept upload");
+    expect(text(await store.get("history-index", "r/d/i"))).toBe("canary place");
+    expect((await store.scan("rooms", { limit: 9 })).map(({ key }) => key)).toHaveLength(2);
+    const place = { table: "history-index", key: "r/d/i", value: Buffer.from("another") } as const;
+    await store.commit([place]);
+    expect(text(await store.get("history-index", "r/d/i"))).toBe("another");
+  }
+  const laidOut = new DatabaseSync(join(folder.path, "profile.db"));
+  const { user_version: version } = laidOut.prepare("PRAGMA user_version").get() as {
+    user_version: number;
+  };
+  expect(version).toBe(3);
+  const { freelist_count: free } = laidOut.prepare("PRAGMA freelist_count").get() as {
+    freelist_count: number;
+  };
+  expect(free, "pages of the old layout").toBe(0);
+  const kept = laidOut.prepare("SELECT value FROM entries ORDER BY value").all();
+  laidOut.close();
+  expect(kept).toHaveLength(before.length);
+  // All but the row that was replaced is sealed as it was.
+  const hex = (row: unknown) => Buffer.from((row as { value: Uint8Array }).value).toString("hex");
+  const now = new Set(kept.map(hex));
+  expect(before.filter((row) => !now.has(hex(row)))).toHaveLength(1);
+});
 
 test("what a crash left of the old pages is swept at the next start", async () => {
   await using folder = await profileFolder();
@@ -150,12 +205,13 @@ test("a row that was put in the place of another, or changed, is refused", async
     await using store = new SqliteStore(folder.path);
     await fill(store);
   }
+  const { meta, history, uploads } = tableCodes;
   const swaps = [
-    "UPDATE entries SET value = (SELECT value FROM entries WHERE tab = 'uploads') WHERE tab = 'meta'",
-    "UPDATE entries SET tab = 'meta' WHERE tab = 'uploads'",
-    "UPDATE entries SET key = '0000000000000002' WHERE tab = 'history'",
-    "UPDATE entries SET value = substr(value, 1, 30) WHERE tab = 'history'",
-    "UPDATE entries SET value = x'' WHERE tab = 'history'",
+    `UPDATE entries SET value = (SELECT value FROM entries WHERE tab = ${uploads}) WHERE tab = ${meta}`,
+    `UPDATE entries SET tab = ${meta} WHERE tab = ${uploads}`,
+    `UPDATE entries SET key = '0000000000000002' WHERE tab = ${history}`,
+    `UPDATE entries SET value = substr(value, 1, 30) WHERE tab = ${history}`,
+    `UPDATE entries SET value = x'' WHERE tab = ${history}`,
   ];
   for (const swap of swaps) {
     await using copy = await profileFolder();

@@ -1,22 +1,33 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { SottoClientError } from "../errors.ts";
 import type { StoreTable } from "../ports/profile-store.ts";
 import { RowSeal } from "./row-seal.ts";
+import { tableCodes, tableOf } from "./table-codes.ts";
 
-/** Version of the tables, in `PRAGMA user_version`: 1 kept values in the clear, 2 seals them. */
-const formatVersion = 2;
+/**
+ * Version of the tables, in `PRAGMA user_version`: 1 kept values in the clear, 2 seals them, 3 keeps values in the
+ * order in which they came, and places in an index of their own.
+ */
+const formatVersion = 3;
 
-/** `check` names the data key; `scrub` is 1 while pages of an older key or of none may be left over. */
-const schema = `
-  CREATE TABLE entries (tab TEXT NOT NULL, key NOT NULL, value BLOB NOT NULL,
-    PRIMARY KEY (tab, key)) WITHOUT ROWID;
+/**
+ * A message takes several rows, one of which stands at a place of chance: values at the end of one tree and small
+ * places in another touch a third of the pages that one tree of both would, and no value runs over its page.
+ */
+const entriesSchema = `
+  CREATE TABLE entries (id INTEGER PRIMARY KEY, tab INTEGER NOT NULL, key NOT NULL, value BLOB NOT NULL);
+  CREATE UNIQUE INDEX entry_places ON entries (tab, key);
+`;
+/** `check` names the data key; `scrub` is 1 while pages of an older key, of none or of an older format may be left over. */
+const sealSchema = `
   CREATE TABLE seal (one INTEGER PRIMARY KEY CHECK (one = 1), "check" BLOB NOT NULL, scrub INTEGER NOT NULL);
 `;
 
 interface Row {
-  readonly tab: StoreTable;
+  /** A name in format 1. */
+  readonly tab: StoreTable | number;
   readonly key: string | Uint8Array;
   readonly value: Uint8Array;
 }
@@ -43,8 +54,8 @@ export function isSealed(folder: string): boolean {
 }
 
 /**
- * Opens `profile.db` in `folder`, making it where there is none. One of format 1 is sealed in place, and no
- * page of it stays. Of two data keys the one that fits is taken; where that is the older, the rows are sealed
+ * Opens `profile.db` in `folder`, making it where there is none. One of an older format is brought up to this one in
+ * place, and no page of it stays: one of format 1 is sealed. Of two data keys the one that fits is taken; where that is the older, the rows are sealed
  * anew under the newer: so a change of key that was interrupted ends. Throws PROFILE_BROKEN.
  */
 export function openDatabase(folder: string, dataKeys: readonly Uint8Array[]): OpenedDatabase {
@@ -63,21 +74,19 @@ export function openDatabase(folder: string, dataKeys: readonly Uint8Array[]): O
         `the profile at ${path} was written by a newer Sotto (format ${version}); update this client`,
       );
     }
-    if (version < formatVersion) {
-      sealAll(db, undefined, new RowSeal(newest));
-    } else {
-      const current = dataKeys.map((key) => new RowSeal(key)).find((seal) => fits(db, seal));
-      if (!current) {
-        throw new SottoClientError(
-          "PROFILE_BROKEN",
-          `${path} is not sealed with the key of profile.key`,
-        );
-      }
-      const seal = new RowSeal(newest);
-      if (!current.check.equals(seal.check)) sealAll(db, current, seal);
+    if (version < 2) sealAll(db, undefined, new RowSeal(newest));
+    if (version === 2) layOutAnew(db);
+    const current = dataKeys.map((key) => new RowSeal(key)).find((seal) => fits(db, seal));
+    if (!current) {
+      throw new SottoClientError(
+        "PROFILE_BROKEN",
+        `${path} is not sealed with the key of profile.key`,
+      );
     }
+    const seal = new RowSeal(newest);
+    if (!current.check.equals(seal.check)) sealAll(db, current, seal);
     scrub(db);
-    return { db, seal: new RowSeal(newest), dataKey: newest };
+    return { db, seal, dataKey: newest };
   } catch (cause) {
     db.close();
     throw cause instanceof SottoClientError ? cause : broken(path, cause);
@@ -136,23 +145,53 @@ function fits(db: DatabaseSync, seal: RowSeal): boolean {
 
 /** Without `from` the rows are in the clear, or there are none yet. */
 function sealAll(db: DatabaseSync, from: RowSeal | undefined, to: RowSeal): void {
+  atomically(db, () => {
+    // Another process may have been faster.
+    if (!from && versionOf(db) > 1) return;
+    db.exec("CREATE TABLE IF NOT EXISTS entries (tab, key, value)");
+    replaceEntries(db, (put) => {
+      for (const row of db.prepare("SELECT tab, key, value FROM old_entries").iterate()) {
+        const { tab, key, value } = row as unknown as Row;
+        const table = typeof tab === "number" ? tableOf(tab) : tab;
+        const entry = from ? from.open(table, key, value) : { key: String(key), value };
+        const place = to.place(table, entry.key);
+        put.run(tableCodes[table], place, to.seal(table, entry.key, place, entry.value));
+      }
+    });
+    db.exec(`DROP TABLE IF EXISTS seal; ${sealSchema}`);
+    const { rows } = db.prepare("SELECT count(*) AS rows FROM entries").get() as { rows: number };
+    db.prepare("INSERT INTO seal VALUES (1, ?, ?)").run(to.check, rows > 0 || from ? 1 : 0);
+  });
+}
+
+/** Sealed rows of format 2 as those of this one: what is sealed stays as it is. */
+function layOutAnew(db: DatabaseSync): void {
+  atomically(db, () => {
+    // Another process may have been faster.
+    if (versionOf(db) !== 2) return;
+    replaceEntries(db, () => {
+      const copy = db.prepare(
+        "INSERT INTO entries (tab, key, value) SELECT ?, key, value FROM old_entries WHERE tab = ? ORDER BY key",
+      );
+      for (const [table, code] of Object.entries(tableCodes)) copy.run(code, table);
+    });
+    db.exec("UPDATE seal SET scrub = 1");
+  });
+}
+
+/** Puts a new table of this format in the place of the old one, which `fill` reads as `old_entries`. */
+function replaceEntries(db: DatabaseSync, fill: (put: StatementSync) => void): void {
+  db.exec(
+    `ALTER TABLE entries RENAME TO old_entries; DROP INDEX IF EXISTS entry_places; ${entriesSchema}`,
+  );
+  fill(db.prepare("INSERT INTO entries (tab, key, value) VALUES (?, ?, ?)"));
+  db.exec("DROP TABLE old_entries");
+}
+
+function atomically(db: DatabaseSync, change: () => void): void {
   db.exec("BEGIN IMMEDIATE");
   try {
-    db.exec(
-      `CREATE TABLE IF NOT EXISTS entries (tab, key, value);
-       ALTER TABLE entries RENAME TO old_entries; DROP TABLE IF EXISTS seal; ${schema}`,
-    );
-    const put = db.prepare("INSERT INTO entries (tab, key, value) VALUES (?, ?, ?)");
-    let rows = 0;
-    for (const row of db.prepare("SELECT tab, key, value FROM old_entries").iterate()) {
-      const { tab, key, value } = row as unknown as Row;
-      const entry = from ? from.open(tab, key, value) : { key: String(key), value };
-      const place = to.place(tab, entry.key);
-      put.run(tab, place, to.seal(tab, entry.key, place, entry.value));
-      rows++;
-    }
-    db.exec("DROP TABLE old_entries");
-    db.prepare("INSERT INTO seal VALUES (1, ?, ?)").run(to.check, rows > 0 || from ? 1 : 0);
+    change();
     db.exec(`PRAGMA user_version = ${formatVersion}; COMMIT`);
   } catch (error) {
     db.exec("ROLLBACK");

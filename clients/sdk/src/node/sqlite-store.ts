@@ -12,6 +12,7 @@ import { afterAll, OrderedRange } from "./ordered-range.ts";
 import { changeSeal, checkSeal, openDatabase } from "./profile-database.ts";
 import { ProfileKey } from "./profile-key.ts";
 import type { RowSeal } from "./row-seal.ts";
+import { tableCodes } from "./table-codes.ts";
 
 interface Row<Place> {
   readonly key: Place;
@@ -49,7 +50,7 @@ export class SqliteStore implements ProfileStore {
     this.#version = db.prepare("PRAGMA data_version");
     this.#get = db.prepare("SELECT value FROM entries WHERE tab = ? AND key = ?");
     this.#put = db.prepare(
-      "INSERT INTO entries (tab, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+      "INSERT INTO entries (tab, key, value) VALUES (?, ?, ?) ON CONFLICT (tab, key) DO UPDATE SET value = excluded.value",
     );
     this.#delete = db.prepare("DELETE FROM entries WHERE tab = ? AND key = ?");
     this.#all = db.prepare("SELECT key, value FROM entries WHERE tab = ?");
@@ -89,8 +90,9 @@ export class SqliteStore implements ProfileStore {
       this.#noticeOthers();
       for (const { table, key, value } of changes) {
         const place = this.#seal.place(table, key);
-        if (value === undefined) this.#delete.run(table, place);
-        else this.#put.run(table, place, this.#seal.seal(table, key, place, value));
+        const code = tableCodes[table];
+        if (value === undefined) this.#delete.run(code, place);
+        else this.#put.run(code, place, this.#seal.seal(table, key, place, value));
       }
       this.#db.exec("COMMIT");
     } catch (error) {
@@ -110,14 +112,14 @@ export class SqliteStore implements ProfileStore {
   #read(table: StoreTable, key: string): StoreEntry | undefined {
     this.#noticeOthers();
     const place = this.#seal.place(table, key);
-    const row = this.#get.get(table, place) as { value: Uint8Array } | undefined;
+    const row = this.#get.get(tableCodes[table], place) as { value: Uint8Array } | undefined;
     return row && this.#seal.open(table, place, row.value);
   }
 
   #scanOrders(table: StoreTable, range: ScanRange): StoreEntry[] {
     const wanted = new OrderedRange(range);
     if (range.limit === 0) return [];
-    for (const row of this.#rows(range).iterate(table, wanted.low, wanted.high, -1)) {
+    for (const row of this.#rows(range).iterate(tableCodes[table], wanted.low, wanted.high, -1)) {
       const { key, value } = row as unknown as Row<string>;
       if (wanted.isFull(key)) break;
       wanted.take(key, this.#seal.open(table, key, value));
@@ -132,7 +134,12 @@ export class SqliteStore implements ProfileStore {
     let [low, high] = [place(prefix), place(prefix) + afterAll];
     if (after !== undefined && !reverse && place(after) >= low) low = `${place(after)}\0`;
     if (after !== undefined && reverse && place(after) < high) high = place(after);
-    const rows = this.#rows(range).all(table, low, high, limit) as unknown as Row<string>[];
+    const rows = this.#rows(range).all(
+      tableCodes[table],
+      low,
+      high,
+      limit,
+    ) as unknown as Row<string>[];
     return rows.map(({ key, value }) => this.#seal.open(table, key, value));
   }
 
@@ -154,7 +161,7 @@ export class SqliteStore implements ProfileStore {
     let index = this.#indexes.get(table);
     if (!index) {
       const keys: string[] = [];
-      for (const row of this.#all.iterate(table)) {
+      for (const row of this.#all.iterate(tableCodes[table])) {
         const { key, value } = row as unknown as Row<Uint8Array>;
         keys.push(this.#seal.open(table, key, value).key);
       }
