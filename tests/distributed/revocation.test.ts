@@ -138,7 +138,7 @@ test.runIf(nats)(
     const packages = { oneTime, lastResort: randomBytes(20) };
     await ask(bob.client, { case: "publishKeyPackages", value: packages }, "keyPackageCount");
     const again = await invite(alice.client);
-    const allowed = await alice.person.allows(bob.person.user, again.inviteKey);
+    const allowed = await alice.person.allows(bob.person.place(), again.inviteKey);
     const record = await bob.person.reset(fresh, again.inviteKey, allowed);
     const stranger = owned.use(await TestClient.connect(edges[0]?.address.port ?? 0));
     const since = performance.now();

@@ -52,7 +52,9 @@ const purposes: Readonly<Record<string, fc.Arbitrary<Uint8Array>>> = {
   disablementInput: fc.record({ user: id, sinceMs: time }).map(protocol.disablementInput),
   deviceCounterInput: key.map(protocol.deviceCounterInput),
   logKeyInput: key.map(protocol.logKeyInput),
-  resetInput: fc.record({ user: id, inviteKey: key, expiresMs: time }).map(protocol.resetInput),
+  resetInput: fc
+    .record({ user: id, inviteKey: key, prev: key, expiresMs: time })
+    .map(protocol.resetInput),
   archiveInput: free.map(protocol.archiveInput),
   // RFC 9420 section 5.1.2: a length, "MLS 1.0 " and a label, a length, the content.
   "MLS leaf": fc

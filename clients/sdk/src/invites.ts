@@ -81,11 +81,11 @@ async function createResetInvite(
   const secret = await newSecret(context, options);
   const { inviteKey, expiresAt } = secret;
   const by = { device: profile.device, signer: signKey };
-  const word = { user: user.id, inviteKey: inviteKey.publicKey };
+  const place = { seq: user.chain.length, prev: user.chain.at(-1) ?? "" };
+  const word = { user: user.id, inviteKey: inviteKey.publicKey, prev: place.prev };
   const allowed = await signReset(word, expiresAt, by);
   await register(context, secret, 1, new Uint8Array());
   await promised.promise(user.id, inviteKey.publicKey, rooms);
-  const place = { seq: user.chain.length, prev: user.chain.at(-1) ?? "" };
   return write(context, secret, {
     rooms: [],
     reset: { ...allowed, ...place, user: user.id, name: user.name },

@@ -16,7 +16,7 @@ async function lived() {
     await alice.add(phone),
     await alice.revoke(phone.id),
     await bob.recovery(paper),
-    await bob.reset(fresh, invite, await alice.allows(bob.user, invite)),
+    await bob.reset(fresh, invite, await alice.allows(bob.place(), invite)),
   ])
     await directory.apply(record);
   return { directory, alice, bob, phone, paper, fresh };

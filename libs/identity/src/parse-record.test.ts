@@ -22,7 +22,7 @@ async function oneOfEach() {
     await alice.add(phone),
     await alice.revoke(alice.first.id, phone),
     await alice.recovery(paper, phone),
-    await alice.reset(fresh, invite, await owner.allows(alice.user, invite, iat + 1)),
+    await alice.reset(fresh, invite, await owner.allows(alice.place(), invite, iat + 1)),
   ];
   const { signer } = alice.first;
   const signers = [signer, signer, phone.signer, phone.signer, fresh.signer];

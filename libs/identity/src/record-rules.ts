@@ -72,7 +72,7 @@ async function checkReset(
   record: IdentityReset,
   parsed: ParsedRecord,
 ): Promise<void> {
-  const { user, invite, allowed, iat } = record;
+  const { user, invite, allowed, iat, prev } = record;
   // Whoever can say that word for the owner has a device of theirs: a thief would shut them out, paper included.
   if (user === before.owner)
     throw new RecordError("SIGNATURE", "the owner's identity does not begin anew");
@@ -83,7 +83,8 @@ async function checkReset(
   // One word is good for one beginning: who finds the old invite must not begin again with it.
   if (used.includes(invite.key.join()))
     throw new RecordError("SIGNATURE", "the owner's word was used already");
-  if (!(await openReset(allowed, { user, inviteKey: invite.key }, before)))
+  // The clock above is the record's own. A word that was held back is void by what the user has done since.
+  if (!(await openReset(allowed, { user, inviteKey: invite.key, prev }, before)))
     throw new RecordError("SIGNATURE", "the owner has not allowed it");
 }
 

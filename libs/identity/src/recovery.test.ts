@@ -1,7 +1,15 @@
 import { limits } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { readJws, signJws } from "../test/jws.ts";
-import { hexOf, newDevice, newSigner, signs, type TestDevice, TestPerson } from "../test/person.ts";
+import {
+  hexOf,
+  iat,
+  newDevice,
+  newSigner,
+  signs,
+  type TestDevice,
+  TestPerson,
+} from "../test/person.ts";
 import { Directory, standingDevices } from "./directory.ts";
 import { addDeviceRecord, recoverySetRecord, revokeDeviceRecord } from "./write-record.ts";
 
@@ -198,7 +206,7 @@ test("an identity begins anew by the owner's word, and everything before it is r
   const { directory, owner, bob, phone, paper, fresh, invite } = await lost();
   const start = directory.user(bob.user)?.identityStart;
   const change = await directory.apply(
-    await bob.reset(fresh, invite, await owner.allows(bob.user, invite)),
+    await bob.reset(fresh, invite, await owner.allows(bob.place(), invite)),
   );
   expect(change).toEqual({
     user: bob.user,
@@ -223,15 +231,15 @@ test("without the owner's word for this very user and invite nothing begins anew
   const other = await newSigner();
   const mallory = await TestPerson.named("mallory");
   await directory.apply(await mallory.create());
-  const good = await owner.allows(bob.user, invite);
+  const good = await owner.allows(bob.place(), invite);
   const words = [
-    await mallory.allows(bob.user, invite),
-    await bob.allows(bob.user, invite),
-    await owner.allows(mallory.user, invite),
-    await owner.allows(bob.user, other),
+    await mallory.allows(bob.place(), invite),
+    await bob.allows(bob.place(), invite),
+    await owner.allows(mallory.place(), invite),
+    await owner.allows(bob.place(), other),
     { ...good, expires: 1 },
     { ...good, device: mallory.first.id },
-    await owner.allows(bob.user, invite, 1),
+    await owner.allows(bob.place(), invite, 1),
   ];
   for (const word of words) {
     await refuses(directory, await bob.reset(fresh, invite, word), "SIGNATURE");
@@ -248,7 +256,7 @@ test("the word of a revoked device, or of the owner's paper, is none", async () 
   await directory.apply(await owner.recovery(paper));
   await directory.apply(await owner.revoke(phone.id));
   for (const by of [phone, paper]) {
-    const word = await owner.allows(bob.user, invite, 0, by);
+    const word = await owner.allows(bob.place(), invite, 0, by);
     await refuses(directory, await bob.reset(fresh, invite, word), "SIGNATURE");
     bob.back(place);
   }
@@ -256,21 +264,35 @@ test("the word of a revoked device, or of the owner's paper, is none", async () 
 
 test("the owner's own identity does not begin anew: a thief of one device of theirs would take everything", async () => {
   const { directory, owner, fresh, invite } = await lost();
-  const word = await owner.allows(owner.user, invite);
+  const word = await owner.allows(owner.place(), invite);
   await refuses(directory, await owner.reset(fresh, invite, word), "SIGNATURE");
 });
 
 test("one word is good for one beginning", async () => {
   const { directory, owner, bob, fresh, invite } = await lost();
-  const word = await owner.allows(bob.user, invite);
+  const word = await owner.allows(bob.place(), invite);
   await directory.apply(await bob.reset(fresh, invite, word));
   await refuses(directory, await bob.reset(await newDevice(), invite, word), "SIGNATURE");
+});
+
+test("a word that was held back is void by whatever its user has done since", async () => {
+  const changes = ["device", "paper", "nothing"] as const;
+  for (const change of changes) {
+    const { directory, owner, bob, fresh, invite } = await lost();
+    const word = await owner.allows(bob.place(), invite, iat + 1);
+    if (change === "device") await directory.apply(await bob.add(await newDevice()));
+    if (change === "paper") await directory.apply(await bob.recovery(await newDevice()));
+    // At its right place in the chain, and made, as it says, before the word expired.
+    const record = await bob.reset(fresh, invite, word);
+    if (change === "nothing") await directory.apply(record);
+    else await refuses(directory, record, "SIGNATURE");
+  }
 });
 
 test("the new device signs for itself, holds the invite, and continues the chain", async () => {
   const { directory, owner, bob, fresh, invite } = await lost();
   const place = bob.place();
-  const word = await owner.allows(bob.user, invite);
+  const word = await owner.allows(bob.place(), invite);
   const good = await bob.reset(fresh, invite, word);
   const { header, payload } = readJws(good);
   const by = (kid: TestDevice) => signJws({ ...header, kid: kid.id }, payload, kid.signer);

@@ -120,9 +120,14 @@ export class TestPerson {
     return await this.#next(record);
   }
 
-  /** This person's word that `user` may begin anew with `invite`. */
-  async allows(user: UserId, invite: Signer, expires = 0, by: TestDevice = this.first) {
-    return await signReset({ user, inviteKey: invite.publicKey }, expires, signs(by));
+  /** This person's word that somebody may begin anew with `invite`, from `place` on. */
+  async allows(
+    { user, prev }: ReturnType<TestPerson["place"]>,
+    invite: Signer,
+    expires = 0,
+    by: TestDevice = this.first,
+  ) {
+    return await signReset({ user, inviteKey: invite.publicKey, prev }, expires, signs(by));
   }
 
   /** Forgets the last record: it was refused. */

@@ -147,11 +147,13 @@ export function logKeyInput(logKey: Uint8Array): Uint8Array<ArrayBuffer> {
   return signed("log-key", sized("logKey", logKey, 32));
 }
 
-/** Whose identity may begin anew, by which invite, until when. */
+/** Whose identity may begin anew, by which invite, after which record, until when. */
 export interface ResetInput {
   readonly user: Uint8Array;
   /** The invite's Ed25519 public key. */
   readonly inviteKey: Uint8Array;
+  /** SHA-256 of the user's last record. */
+  readonly prev: Uint8Array;
   /** Wall time; 0 never. */
   readonly expiresMs: number;
 }
@@ -162,6 +164,7 @@ export function resetInput(input: ResetInput): Uint8Array<ArrayBuffer> {
     "reset",
     sized("user", input.user, 16),
     sized("inviteKey", input.inviteKey, 32),
+    sized("prev", input.prev, 32),
     u64("expiresMs", input.expiresMs),
   );
 }

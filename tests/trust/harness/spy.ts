@@ -1,7 +1,12 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { decodeEnvelope } from "@sotto/identity";
 import type { Group } from "@sotto/mls";
-import { RecordKind, type Record as RecordMessage, StoredMessageSchema } from "@sotto/protocol";
+import {
+  type Envelope,
+  RecordKind,
+  type Record as RecordMessage,
+  StoredMessageSchema,
+} from "@sotto/protocol";
 import { ContentSchema } from "@sotto/protocol/content";
 import type { Impostor } from "./impostor.ts";
 
@@ -21,19 +26,23 @@ export async function textsOpened(
   return found;
 }
 
+/** The commit that let an impostor in, of what the server has stored. */
+export function letIn(impostor: Impostor, records: readonly RecordMessage[]): Envelope | undefined {
+  return records
+    .filter(({ kind }) => kind === RecordKind.HANDSHAKE)
+    .map(({ data }) => decodeEnvelope(data))
+    .find(
+      ({ welcome }) => welcome && welcome.inline.length > 0 && impostor.invitedBy(welcome.inline),
+    );
+}
+
 /** Every text that an impostor reads of what the server has stored: nothing where nobody let it in. */
 export async function textsSpied(
   impostor: Impostor,
   records: readonly RecordMessage[],
 ): Promise<string[]> {
-  for (const { kind, data } of records) {
-    if (kind !== RecordKind.HANDSHAKE) continue;
-    const { welcome, tree } = decodeEnvelope(data);
-    if (!welcome || welcome.inline.length === 0 || !impostor.invitedBy(welcome.inline)) continue;
-    return await textsOpened(
-      await impostor.enter(welcome.inline, tree?.inline ?? new Uint8Array()),
-      records,
-    );
-  }
-  return [];
+  const { welcome, tree } = letIn(impostor, records) ?? {};
+  if (!welcome) return [];
+  const group = await impostor.enter(welcome.inline, tree?.inline ?? new Uint8Array());
+  return await textsOpened(group, records);
 }

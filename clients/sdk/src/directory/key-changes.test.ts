@@ -90,7 +90,7 @@ test("each kind of change is told once, where one is together with the person, w
     { change: "device-added", device: spare.id, by: by("recovery", paper.id) },
     { change: "device-revoked", device: phone.id, by: by("recovery", paper.id) },
   ]);
-  const reset = await bob.reset(fresh, invite, await owner.allows(bob.user, invite));
+  const reset = await bob.reset(fresh, invite, await owner.allows(bob.place(), invite));
   // The owner's own device allowed it: to that device it is no news.
   const another = await newDevice();
   expect(await sent(await owner.add(another))).toEqual([]);

@@ -186,7 +186,7 @@ test("an identity begins anew by Register, and the devices before it are out at 
   const fresh = await newDevice();
   const value = { oneTime: [new Uint8Array([1])], lastResort: new Uint8Array([2]) };
   await server.ask(bob, { case: "publishKeyPackages", value }, "keyPackageCount");
-  const record = await bob.reset(fresh, inviteKey, await alice.allows(bob.user, inviteKey));
+  const record = await bob.reset(fresh, inviteKey, await alice.allows(bob.place(), inviteKey));
   await server.ask(undefined, register(serverToken, record), "registered");
   const rooms = { case: "listRooms" as const, value: {} };
   await expect(server.ask(bob, rooms, "roomList")).rejects.toMatchObject(
