@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Person } from "../../../infra/demo/person.ts";
 import { type DemoServer, startServer } from "../../../infra/demo/server.ts";
+import { runSotto } from "./run-sotto.ts";
 
 let folder: string;
 let server: DemoServer;
@@ -128,13 +129,14 @@ test("a phrase brings somebody back on a new machine; whoami reminds until it is
 
 test("the owner lets somebody begin anew, who needs no name for it", async () => {
   await expect(bob.run("invite", "--reset", "alice")).rejects.toThrow("only the server's owner");
-  const { invite } = await alice.one("invite", "--reset", "bob");
+  const made = await runSotto(join(folder, "alice"), "--json", "invite", "--reset", "bob");
+  expect(made.err).toContain("begins without a past");
+  const { invite } = JSON.parse(made.out);
   const again = person("bob again");
   await expect(again.run("join", String(invite), "--name", "eve")).rejects.toThrow("for bob");
-  expect(await again.one("join", String(invite))).toMatchObject({
-    user: "bob",
-    rooms: [{ name: "general" }],
-  });
+  const begun = await runSotto(join(folder, "bob again"), "--json", "join", String(invite));
+  expect(begun.err).toContain("cannot be read any more");
+  expect(JSON.parse(begun.out)).toMatchObject({ user: "bob", rooms: [{ name: "general" }] });
   await expect(bob.run("send", "general", "the old one")).rejects.toThrow("REVOKED");
   await expect(person("third").run("join", String(invite))).rejects.toThrow("ended with 1");
 }, 60_000);

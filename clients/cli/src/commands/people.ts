@@ -42,6 +42,7 @@ export function registerPeople(program: Command): void {
       const context = new CommandContext(command.optsWithGlobals());
       const self = await join(context, invite, command.opts());
       showArrival(context, self);
+      if (invite !== undefined && nameIn(invite) !== undefined) context.output.note(withoutPast);
       if (invite !== undefined && !context.output.json) context.output.note(reminders.none);
     });
 
@@ -91,7 +92,7 @@ export function registerPeople(program: Command): void {
       );
       if (reset !== undefined)
         context.output.note(
-          `Whoever has it is ${reset} from then on: give it to ${reset} alone. Everybody will see the new keys.`,
+          `Whoever has it is ${reset} from then on: give it to ${reset} alone. Everybody will see the new keys. ${reset} begins without a past: what ${reset} has read so far stays sealed for good, and only what rooms tell newcomers comes back. Whoever still has a device or the 24 words should use those.`,
         );
     });
 }
@@ -102,6 +103,11 @@ function directoryLine({ directory }: Self): string {
   if (directory.why) return `\n${directory.why}`;
   return "\nthe server runs on an older copy and is being handed back what it lacks; nothing is wrong with your keys";
 }
+
+/** What somebody is told whose identity began anew. */
+const withoutPast =
+  "Your identity began anew, and everybody sees it. What your old devices had read cannot be read any more: " +
+  "its keys went with them and with the 24 words. Here is what rooms tell newcomers, and what comes.";
 
 /** What a person is told about the phrase that they do not have. */
 const reminders = {
