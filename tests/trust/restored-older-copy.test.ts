@@ -4,6 +4,7 @@ import { openSqliteDirectory } from "@sotto/directory/sqlite";
 import { arrivalProof, createUserRecord, generateEd25519, signerFromSeed } from "@sotto/identity";
 import { parseUserId } from "@sotto/protocol";
 import { expect, test } from "vitest";
+import { textOf, utf8 } from "../../clients/sdk/src/bytes.ts";
 import { type Joined, texts, until } from "../scenarios/world.ts";
 import { HostileWorld } from "./harness/hostile-world.ts";
 import { Impostor } from "./harness/impostor.ts";
@@ -77,28 +78,48 @@ test("a server that came back from an older copy is given what it lacks, and nob
   expect(await size(hostile)).toBe(4);
 });
 
-test("a device that comes back only when the copy has gone on past where it was sees that it is another log", async () => {
+/** Bob's client is closed, and the copy goes on without him past where he was. */
+async function goneOn() {
   const { hostile, alice, bob } = await restored({ bobIsAway: true });
-  await using _ = hostile;
-  const left = JSON.parse(
-    Buffer.from((await bob.store.get("rooms", bob.room)) ?? new Uint8Array()).toString(),
-  ).cursor;
+  const left = (await kept(bob, bob.room)).cursor;
   const missed: string[] = [];
   while ((await hostile.records(bob.room)).every(({ sequence }) => Number(sequence) <= left)) {
     missed.push(`while bob was away ${missed.length}`);
     await alice.client.send("general", missed.at(-1) ?? "");
   }
+  return { hostile, alice, bob, missed };
+}
+
+async function kept({ store }: Joined, room: string) {
+  return JSON.parse(textOf((await store.get("rooms", room)) ?? new Uint8Array()));
+}
+
+/** Bob comes back, and hears and says everything. */
+async function bobIsBack({ hostile, alice, bob, missed }: Awaited<ReturnType<typeof goneOn>>) {
   const back = await hostile.world.open("bob", bob.store);
   await says(alice, "after the restore", back);
   await says(back, "and all goes on", alice);
-  await until("bob has all", async () =>
-    missed.every(
-      (
-        (all) => (text) =>
-          all.includes(text)
-      )(await texts(back)),
-    ),
-  );
+  await until("bob has all", async () => {
+    const all = await texts(back);
+    return missed.every((text) => all.includes(text));
+  });
+}
+
+test("a device that comes back only when the copy has gone on past where it was sees that it is another log", async () => {
+  const gone = await goneOn();
+  await using _ = gone.hostile;
+  await bobIsBack(gone);
+});
+
+test("so does one that died when it had read all of that log, and not drawn the conclusion", async () => {
+  const gone = await goneOn();
+  await using _ = gone.hostile;
+  const { hostile, bob } = gone;
+  const cursor = Number((await hostile.records(bob.room)).at(-1)?.sequence);
+  const state = { ...(await kept(bob, bob.room)), cursor, cursorSha256: "", readAnew: true };
+  const value = utf8(JSON.stringify(state));
+  await bob.store.commit([{ table: "rooms", key: bob.room, value }]);
+  await bobIsBack(gone);
 });
 
 test("control: the same copy, gone on by itself with another record in carol's place, is a fork", async () => {

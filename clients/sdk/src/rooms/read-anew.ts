@@ -10,6 +10,12 @@ import type { RoomState } from "./room-state.ts";
  * somebody is in it who is not in the room any more.
  */
 export class ReadAnew {
+  /** Begins. What the state says then begins it again where the process ends before the log is read. */
+  static begin(state: RoomState): ReadAnew {
+    Object.assign(state, { incarnation: "", cursor: 0, cursorSha256: "", readAnew: true });
+    return new ReadAnew();
+  }
+
   #last: { readonly sequence: number; readonly sha256: string; readonly epoch: number } | undefined;
 
   /** A handshake record of the log. */
@@ -22,17 +28,17 @@ export class ReadAnew {
     }
   }
 
-  /** The log was read to its head. True where the room's state changed. */
-  settle(state: RoomState): boolean {
+  /** The log was read to its head. */
+  settle(state: RoomState): void {
+    state.readAnew = false;
     const { roster, phase } = state;
     if (!this.#last || !roster || phase !== "active" || this.#last.sha256 === roster.headHash)
-      return false;
+      return;
     const { sequence: foldedTo, sha256: headHash, epoch } = this.#last;
     state.roster = { ...roster, foldedTo, headHash, epoch };
     state.policies = [];
     state.epochSeen = 0;
     state.skipped = [];
     loseStep(state, "the server's copy of this room is older than what this device has seen");
-    return true;
   }
 }

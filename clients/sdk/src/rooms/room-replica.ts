@@ -104,6 +104,7 @@ export class RoomReplica {
     this.aside = kept.aside;
     this.sent = new SentContents(context.store, state.room);
     this.group = group;
+    if (state.readAnew) this.#anew = ReadAnew.begin(state);
   }
 
   /** The room of a state, with what else the store holds of it. */
@@ -168,10 +169,7 @@ export class RoomReplica {
         throw error;
       }
       this.context.notice(this.room, "the room's log was replaced; reading it anew");
-      this.state.incarnation = "";
-      this.state.cursor = 0;
-      this.state.cursorSha256 = "";
-      this.#anew = new ReadAnew();
+      this.#anew = ReadAnew.begin(this.state);
       return await this.#subscribe(connection);
     }
     this.#advanced();
@@ -358,9 +356,9 @@ export class RoomReplica {
   }
 
   async #readAnew(): Promise<void> {
-    const changed = this.#anew?.settle(this.state);
+    this.#anew?.settle(this.state);
     this.#anew = undefined;
-    if (changed) await this.persist([], false);
+    await this.persist([], false);
   }
 
   #reply({ replies = [] }: StepResult): void {

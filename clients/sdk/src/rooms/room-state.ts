@@ -30,6 +30,8 @@ export interface RoomState {
   cursor: number;
   /** SHA-256 (hex) of that record; empty where it is not known. */
   cursorSha256: string;
+  /** The room's log was replaced, and is not read to its head since. */
+  readAnew: boolean;
   roster: Roster | undefined;
   title: string;
   /** Sequence of the external commit of a device that has not heard the title since; 0 where all have. */
@@ -81,6 +83,7 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     incarnation: "",
     cursor: Math.max(0, entered - 1),
     cursorSha256: "",
+    readAnew: false,
     roster: undefined,
     title: "",
     titleOwed: 0,
@@ -131,6 +134,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     incarnation: json.incarnation,
     cursor: json.cursor,
     cursorSha256: json.cursorSha256 ?? "",
+    readAnew: json.readAnew ?? false,
     roster,
     title: json.title,
     titleOwed: json.titleOwed ?? 0,
