@@ -1,2 +1,3 @@
 export { type ActorOptions, type ActorRef, type FullMailbox, spawn } from "./actor.ts";
 export { type SupervisedOptions, supervise } from "./supervise.ts";
+export { Turns } from "./turns.ts";

@@ -149,6 +149,27 @@ export function describeLog(name: string, open: () => Promise<LogUnderTest>): vo
       expect(texts).toEqual(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
     });
 
+    test("an answer is cut where its bytes would be too many, and is never empty for that", async () => {
+      await using under = await open();
+      const topic = new TopicWriter(under.log);
+      const texts = Array.from({ length: 8 }, (_, index) => `${index}`.repeat(10_000));
+      for (const text of texts) await topic.append("m", text);
+      const read: string[] = [];
+      const pages: number[] = [];
+      for (let after = 0; ; ) {
+        const bytesMax = pages.length === 0 ? 1 : 35_000;
+        const page = await under.log.read({ topic: topic.topic, after, limit: 100, bytesMax });
+        if (page.length === 0) break;
+        pages.push(page.length);
+        read.push(...page.map(textOf));
+        after = page.at(-1)?.sequence ?? 0;
+      }
+      expect(read).toEqual(texts);
+      expect(pages[0]).toBe(1);
+      expect(Math.max(...pages)).toBeLessThanOrEqual(4);
+      expect(Math.max(...pages)).toBeGreaterThan(1);
+    });
+
     test("the head tells the last record of each subject, and an empty topic has none", async () => {
       await using under = await open();
       const topic = new TopicWriter(under.log);

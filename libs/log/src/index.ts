@@ -11,6 +11,7 @@ export {
   type LogRecord,
   type Position,
   type ReadRequest,
+  readBytesMax,
   readRecordsMax,
   recordBytesMax,
   type Sequence,

@@ -106,6 +106,8 @@ export interface ReadRequest {
   readonly incarnation?: Incarnation;
   /** At most this many records in one answer (1 to `readRecordsMax`). */
   readonly limit: number;
+  /** At most about so many bytes of them, but at least one record. Default, and at most: `readBytesMax`. */
+  readonly bytesMax?: number;
 }
 
 /** Ends a live subscription. Idempotent; nothing is delivered after it resolved. */
@@ -113,6 +115,8 @@ export interface LiveSubscription extends AsyncDisposable {}
 
 export const recordBytesMax = 1024 * 1024;
 export const readRecordsMax = 1024;
+/** Bytes of records in one answer; the caller reads on from its last record. */
+export const readBytesMax = 8 * 1024 * 1024;
 export const idempotencyWindowMs = 10 * 60 * 1000;
 
 export interface Log extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Topic } from "@sotto/log";
 import { ErrorCode, fromHex, limits } from "@sotto/protocol";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { EdgeWorld } from "./edge-world.ts";
 import type { TestClient } from "./test-client.ts";
 
@@ -107,4 +107,21 @@ it("messages that a device could not open are counted, up to a bound for each co
   expect(await world.metrics.render()).toMatch(/^sotto_client_cannot_open_total\{.*\} 3$/m);
   for (let n = 0; n < 3; n++) await report(2 ** 32 - 1);
   expect(await world.metrics.render()).toMatch(/^sotto_client_cannot_open_total\{.*\} 10000$/m);
+});
+
+it("pages are read as the client takes them, however many it asks for", async () => {
+  await using world = await EdgeWorld.start();
+  const alice = await world.keyserver.newDevice();
+  using writer = await world.online(alice);
+  for (let id = 0; id < 4; id++)
+    await writer.request(append(id, new Uint8Array(limits.archiveRecordBytesMax)));
+  using reader = await world.online(alice);
+  expect((await read(reader)).entries).toHaveLength(3);
+  const asked = vi.spyOn(world.log, "read");
+  for (let count = 0; count < limits.requestsInFlightMax; count++) void read(reader).catch(() => 0);
+  reader.wire?.pause();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  // What the operating system takes comes on top of the outbox.
+  expect(asked.mock.calls.length).toBeLessThan(limits.requestsInFlightMax / 4);
+  expect(await world.metrics.render()).toMatch(/too_slow_total\S* 0/);
 });

@@ -12,9 +12,6 @@ import { logErrorOf } from "./jetstream-error.ts";
 import { handshakeHeader } from "./stream-publisher.ts";
 import { partsOf, type Subjects } from "./subjects.ts";
 
-/** A read's answer is cut at this size; the caller reads on from its last record. */
-const readBytesMax = 8 * 1024 * 1024;
-
 /** Reads a topic's records by direct get: one request for many, and no consumer on the server. */
 export class DirectReader {
   readonly #manager: JetStreamManager;
@@ -37,12 +34,16 @@ export class DirectReader {
     this.#timeoutMs = timeoutMs;
   }
 
-  async read(topic: Topic, after: number, limit: number): Promise<LogRecord[]> {
+  async read(
+    topic: Topic,
+    after: number,
+    { limit, bytesMax }: { readonly limit: number; readonly bytesMax: number },
+  ): Promise<LogRecord[]> {
     const next = {
       seq: after + 1,
       next_by_subj: this.#subjects.of(topic, "*"),
       batch: limit,
-      max_bytes: readBytesMax,
+      max_bytes: bytesMax,
     };
     const [messages, before] = await Promise.all([
       this.#get(topic, next),

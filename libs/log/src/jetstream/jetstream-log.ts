@@ -11,6 +11,7 @@ import {
   LogError,
   type LogRecord,
   type ReadRequest,
+  readBytesMax,
   readRecordsMax,
   recordBytesMax,
   type Sequence,
@@ -85,7 +86,8 @@ export class JetStreamLog implements Log {
     const { topic, after, incarnation } = request;
     const limit = Math.min(Math.max(request.limit, 1), readRecordsMax);
     if (incarnation !== undefined && incarnation !== this.#incarnationOf(topic)) throw reset();
-    const records = await this.#reader.read(topic, after, limit);
+    const bytesMax = Math.min(request.bytesMax ?? readBytesMax, readBytesMax);
+    const records = await this.#reader.read(topic, after, { limit, bytesMax });
     if (records.length === 0 && incarnation !== undefined) await this.#checkEnd(topic, after);
     return records;
   }

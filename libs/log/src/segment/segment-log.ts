@@ -8,6 +8,7 @@ import {
   LogError,
   type LogRecord,
   type ReadRequest,
+  readBytesMax,
   readRecordsMax,
   recordBytesMax,
   type Sequence,
@@ -54,9 +55,6 @@ interface Waiting {
 
 /** What a waiting append holds beside its data: the request, the promise, the encoded header. */
 const overheadBytes = 512;
-
-/** Bytes of records in one answer; the caller reads on from its last record. */
-const answerBytesMax = 8 * 1024 * 1024;
 
 /** The embedded `Log`: one writer that lets many appends share each sync. */
 export class SegmentLog implements Log {
@@ -107,8 +105,9 @@ export class SegmentLog implements Log {
       }
     }
     const limit = Math.min(Math.max(request.limit, 1), readRecordsMax);
+    const bytesMax = Math.min(request.bytesMax ?? readBytesMax, readBytesMax);
     return this.#gate.read(() => {
-      const entries = this.#state.topics.get(topic)?.after(after, limit, answerBytesMax) ?? [];
+      const entries = this.#state.topics.get(topic)?.after(after, limit, bytesMax) ?? [];
       return this.#reader.read(topic, entries);
     });
   }

@@ -31,22 +31,28 @@ export class ArchiveEffects {
     this.#port.answer(stream, archives.append(user, device, id, data).then(appendedBody));
   }
 
-  read({ stream, after, limit }: ReadEffect): void {
+  /** In its turn, and when the client has taken what was read before. */
+  read(effect: ReadEffect): void {
+    if (!this.#holds(effect.stream)) return;
+    const { outbox, ended, readings } = this.#port;
+    void readings.run(async () => {
+      await outbox.below(this.#parts.limits.outboxBytesMax / 4);
+      if (ended.aborted) return;
+      const page = this.#page(effect);
+      this.#port.answer(effect.stream, page);
+      await page.catch(() => undefined);
+    });
+  }
+
+  async #page({ after, limit }: ReadEffect): Promise<ResponseBody> {
     const { user } = this.#port.principal;
-    if (!this.#holds(stream)) return;
-    const reading = this.#parts.archives.read(user, after, limit);
-    this.#port.answer(
-      stream,
-      reading.then((part): ResponseBody => {
-        const entries = part.records.map(({ sequence, data }) => ({
-          sequence: BigInt(sequence),
-          data,
-        }));
-        const head = BigInt(part.head);
-        const value = { incarnation: fromHex(part.incarnation), entries, head };
-        return { case: "archivePage", value };
-      }),
-    );
+    const part = await this.#parts.archives.read(user, after, limit);
+    const entries = part.records.map(({ sequence, data }) => ({
+      sequence: BigInt(sequence),
+      data,
+    }));
+    const value = { incarnation: fromHex(part.incarnation), entries, head: BigInt(part.head) };
+    return { case: "archivePage", value };
   }
 
   /** False, and answered, where revocations cannot be confirmed now. */

@@ -1,4 +1,4 @@
-import { type ActorRef, spawn } from "@sotto/actor";
+import { type ActorRef, spawn, Turns } from "@sotto/actor";
 import type { Timer } from "@sotto/clock";
 import {
   CloseCode,
@@ -33,6 +33,8 @@ import type { Wire } from "./wire.ts";
 /** A client that does not take its last words is cut off after this long. */
 const closeTimeoutMs = 2000;
 const nonceBytes = 32;
+/** Pages of the log that are read at a time. */
+const readingsMax = 4;
 /** Inputs that the effects of one input may leave behind. */
 const mailboxMax = 1024;
 
@@ -42,6 +44,7 @@ const mailboxMax = 1024;
  */
 export class Connection implements ConnectionPort, Flushable {
   readonly outbox: Outbox;
+  readonly readings = new Turns(readingsMax);
   readonly #wire: Wire;
   readonly #arrival: Arrival;
   readonly #parts: EdgeParts;

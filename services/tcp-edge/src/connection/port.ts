@@ -1,3 +1,4 @@
+import type { Turns } from "@sotto/actor";
 import type { ErrorCode } from "@sotto/protocol";
 import type { Input } from "../session/input.ts";
 import type { ResponseBody } from "../session/response-body.ts";
@@ -7,6 +8,8 @@ import type { Outbox } from "./outbox.ts";
 /** What the performers of effects may do with the connection that they work for. */
 export interface ConnectionPort {
   readonly outbox: Outbox;
+  /** Pages of the log are read in turns: many at once would be in memory until a slow client takes them. */
+  readonly readings: Turns;
   /** Who is logged in. Throws before that: no effect that needs it comes earlier. */
   readonly principal: Principal;
   /** Aborts when the connection ends. */

@@ -105,6 +105,7 @@ export class RoomEffects {
     const reader = {
       device: this.#port.principal.device,
       outbox: this.#port.outbox,
+      turns: this.#port.readings,
       removed: () => {
         this.#readings.delete(room);
         this.#port.feed({ kind: "removed", room });

@@ -17,9 +17,6 @@ export interface ArchivePart {
   readonly head: number;
 }
 
-/** Records that are asked of the log at once: small pages, so that large records do not wait in memory for nobody. */
-const readAtOnce = 16;
-
 /**
  * What each person's devices keep for each other, in the log: one topic for each user, of messages without any
  * handshake record. Nobody else reads or writes it; what is in it is sealed.
@@ -49,22 +46,9 @@ export class Archives {
     const topic = archiveTopic(user);
     const head = await log.head(topic);
     await checkPosition(log, topic, after, head);
-    const records: LogRecord[] = [];
-    let bytes = 0;
-    let from = after.incarnation === "" ? 0 : after.sequence;
-    while (records.length < limit) {
-      const asked = Math.min(readAtOnce, limit - records.length);
-      const some = await log.read({ topic, after: from, limit: asked });
-      for (const record of some) {
-        bytes += record.data.length;
-        if (records.length > 0 && bytes > pageBytesMax)
-          return { incarnation: head.incarnation, records, head: head.last };
-        records.push(record);
-        from = record.sequence;
-      }
-      if (some.length < asked) break;
-    }
-    const last = Math.max(head.last, from);
+    const from = after.incarnation === "" ? 0 : after.sequence;
+    const records = await log.read({ topic, after: from, limit, bytesMax: pageBytesMax });
+    const last = Math.max(head.last, records.at(-1)?.sequence ?? from);
     return { incarnation: head.incarnation, records, head: last };
   }
 }

@@ -1,3 +1,4 @@
+import type { Turns } from "@sotto/actor";
 import type { Clock } from "@sotto/clock";
 import type { Roster } from "@sotto/identity";
 import type { Incarnation, Log, TopicHead } from "@sotto/log";
@@ -26,6 +27,8 @@ export interface RoomsOptions {
 export interface RoomReader {
   readonly device: DeviceId;
   readonly outbox: Pick<Outbox, "push" | "below" | "waitingBytes">;
+  /** Shared by all that the connection reads. */
+  readonly turns: Turns;
   readonly removed: () => void;
   readonly failed: (error: unknown) => void;
 }
@@ -96,6 +99,7 @@ export class Rooms implements AsyncDisposable {
         incarnation: head.incarnation,
         device: reader.device,
         outbox: reader.outbox,
+        turns: reader.turns,
         after: Math.max(after.sequence, member.entered - 1),
         outboxBytesMax,
         removed: () => {

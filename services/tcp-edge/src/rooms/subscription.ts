@@ -1,3 +1,4 @@
+import type { Turns } from "@sotto/actor";
 import type { Incarnation, Log, Topic } from "@sotto/log";
 import type { DeviceId, RoomId } from "@sotto/protocol";
 import type { Outbox } from "../connection/outbox.ts";
@@ -13,6 +14,8 @@ export interface SubscriptionOptions {
   readonly incarnation: Incarnation;
   readonly device: DeviceId;
   readonly outbox: Pick<Outbox, "push" | "below" | "waitingBytes">;
+  /** Of all that its connection reads: a page is in memory only in its turn. */
+  readonly turns: Turns;
   /** Records after this sequence are wanted, and allowed. */
   readonly after: number;
   /** Catching up waits while more than this waits in the outbox. */
@@ -25,10 +28,10 @@ export interface SubscriptionOptions {
   readonly disposed: () => void;
 }
 
-/** Records read at first; later pages hold about `pageBytes`. */
+/** Records read at first: most readers miss but a few. */
 const firstPageRecords = 32;
 const pageRecordsMax = 1024;
-const pageBytes = 512 * 1024;
+const pageBytesMax = 512 * 1024;
 
 /**
  * One device's reading of one room: pages of the log at the pace at which the client takes them,
@@ -78,29 +81,32 @@ export class Subscription implements TailReader, AsyncDisposable {
   }
 
   async #catchUp(): Promise<void> {
-    const { log, topic, incarnation, tail, outbox, outboxBytesMax, room } = this.#options;
+    const { tail, turns } = this.#options;
     let limit = firstPageRecords;
     while (!this.#ended) {
       if (this.#removedAt === undefined && tail.join(this, this.#cursor)) return;
-      const after = this.#cursor;
-      const page = await log.read({ topic, after, incarnation, limit });
-      let bytes = 0;
-      for (const record of page) {
-        if (record.sequence > this.#allowedTo()) break;
-        const encoded = encodeRoomRecord(room, record);
-        bytes += encoded.frame.length;
-        this.deliver(encoded);
-        if (outbox.waitingBytes > outboxBytesMax / 2) await outbox.below(outboxBytesMax / 4);
-        if (this.#ended) return;
-      }
-      if (this.#removedAt !== undefined && this.#cursor >= this.#removedAt) {
+      const records = await turns.run(() => this.#page(limit));
+      if (this.#ended) return;
+      const removed = this.#removedAt;
+      if (removed !== undefined && (this.#cursor >= removed || records === 0))
         return this.#end(this.#options.removed);
-      }
-      if (page.length === 0 && this.#removedAt !== undefined)
-        return this.#end(this.#options.removed);
-      const average = Math.max(1, bytes / Math.max(1, page.length));
-      limit = Math.max(1, Math.min(pageRecordsMax, Math.floor(pageBytes / average)));
+      limit = pageRecordsMax;
     }
+  }
+
+  /** Delivers one page at the pace at which the client takes it. How many records it had. */
+  async #page(limit: number): Promise<number> {
+    if (this.#ended) return 0;
+    const { log, topic, incarnation, outbox, outboxBytesMax, room } = this.#options;
+    const after = this.#cursor;
+    const page = await log.read({ topic, after, incarnation, limit, bytesMax: pageBytesMax });
+    for (const record of page) {
+      if (record.sequence > this.#allowedTo()) break;
+      this.deliver(encodeRoomRecord(room, record));
+      if (outbox.waitingBytes > outboxBytesMax / 2) await outbox.below(outboxBytesMax / 4);
+      if (this.#ended) break;
+    }
+    return page.length;
   }
 
   /** How far this device may be read to: what the tail has folded, or its own removal. */
