@@ -38,6 +38,11 @@ export function sequenceKey(room: RoomId, sequence?: number): string {
   return `${room}#${sequence === undefined ? "" : padded(sequence)}`;
 }
 
+/** The sequence in an index key by sequence. */
+export function sequenceOfKey(key: string): number {
+  return Number(key.slice(key.indexOf("#") + 1));
+}
+
 /** Index key of a room's newest title. */
 export function titleKey(room: RoomId): string {
   return `title/${room}`;

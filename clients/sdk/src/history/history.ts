@@ -15,6 +15,7 @@ import {
   titleKey,
 } from "./history-keys.ts";
 import { LateEntries } from "./late-entries.ts";
+import { type Neighbours, placeOf, Uncommitted } from "./uncommitted.ts";
 
 const pageEntries = 256;
 
@@ -47,6 +48,8 @@ export class History {
   readonly #store: ProfileStore;
   readonly #waiting = new Set<() => void>();
   readonly #late = new Set<LateEntries>();
+  /** Places of what is not committed yet, by room and sequence. */
+  readonly #uncommitted = new Uncommitted();
   /** Called after a commit that has something for the archive. */
   onQueued: () => void = () => {};
   #next: number;
@@ -64,7 +67,9 @@ export class History {
 
   /** Changes that add an entry at the end; the caller commits them, then calls `announce` with them. */
   changesFor(entry: HistoryEntry, keeping?: Keeping): StoreChange[] {
-    return changesAt(orderOf(this.#next++), entry, keeping);
+    const order = orderOf(this.#next++);
+    this.#uncommitted.add(entry, order);
+    return changesAt(order, entry, keeping);
   }
 
   /**
@@ -73,7 +78,9 @@ export class History {
    * The caller holds the room (`RoomReplica.exclusive`), commits, then calls `announce`.
    */
   async placed(entry: HistoryEntry, keeping?: Keeping): Promise<StoreChange[]> {
-    const changes = changesAt(await this.#placeOf(entry), entry, keeping);
+    const order = await this.#placeOf(entry);
+    this.#uncommitted.add(entry, order);
+    const changes = changesAt(order, entry, keeping);
     // What is only told hides no deletion that was heard.
     if (entry.type === "media-deleted" && entry.toldBy) {
       const key = deletedKey(entry.object, entry.room, entry.sender);
@@ -88,28 +95,34 @@ export class History {
 
   async #placeOf(entry: HistoryEntry): Promise<string> {
     const { room, sequence } = entry;
-    const at = await this.#store.get("history-index", sequenceKey(room, sequence));
-    if (at) {
-      const order = textOf(at);
-      const there = await this.entry(order);
-      if (there?.type === "history-unavailable") return order;
-    }
+    const there = this.#uncommitted.at(room, sequence) ?? (await this.at(room, sequence));
+    if (there?.type === "history-unavailable") return there.order;
+    const { before, behind } = await this.#around(room, sequence);
+    if (!behind) return orderOf(this.#next++);
+    return before ? orderAfter(before.order, entry) : orderBehind(behind.order, entry);
+  }
+
+  /** What stands in a room up to a sequence and after it, next to it, whether it is committed or not. */
+  async #around(room: RoomId, sequence: number): Promise<Neighbours> {
     const prefix = sequenceKey(room);
-    const [before] = await this.#store.scan("history-index", {
+    const [lower] = await this.#store.scan("history-index", {
       prefix,
       after: sequenceKey(room, sequence + 1),
       reverse: true,
       limit: 1,
     });
-    const [behind] = await this.#store.scan("history-index", {
+    const [upper] = await this.#store.scan("history-index", {
       prefix,
       after: sequenceKey(room, sequence),
       limit: 1,
     });
-    if (!behind) return orderOf(this.#next++);
-    return before
-      ? orderAfter(textOf(before.value), entry)
-      : orderBehind(textOf(behind.value), entry);
+    const near = this.#uncommitted.around(room, sequence);
+    const below = [near.before, placeOf(lower)].filter((place) => place !== undefined);
+    const above = [near.behind, placeOf(upper)].filter((place) => place !== undefined);
+    return {
+      before: below.toSorted((a, b) => b.sequence - a.sequence)[0],
+      behind: above.toSorted((a, b) => a.sequence - b.sequence)[0],
+    };
   }
 
   /** Changes that put another entry in the place of one, or take it out. */
@@ -170,6 +183,7 @@ export class History {
   /** Wakes the readers after a commit; those who had passed the place of an entry in it get it now. */
   announce(committed: readonly StoreChange[] = []): void {
     let queued = false;
+    this.#uncommitted.settle(committed);
     for (const { table, key, value } of committed) {
       if (table === "archive-queue" && value) queued = true;
       if (table !== "history" || value === undefined) continue;

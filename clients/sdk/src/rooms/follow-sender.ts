@@ -4,7 +4,7 @@ import { sha256 } from "../bytes.ts";
 import type { History } from "../history/history.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import type { RoomContext } from "./room-context.ts";
-import { fillChain, followChain, type Gap, type Link, withGap } from "./sender-chain.ts";
+import { fillChain, followChain, type Gap, type Link, showLate, withGap } from "./sender-chain.ts";
 import type { SenderChains } from "./sender-chains.ts";
 
 /** Who sealed a message. */
@@ -61,8 +61,10 @@ export function fillGap(
 ): StoreChange[] {
   const before = chains.get(author.device);
   if (!before) return [];
-  const { chain, changed } = fillChain(before, [sequence, ...withdrawn]);
-  if (changed.length === 0) return [];
+  const filled = fillChain(before, [sequence, ...withdrawn]);
+  const chain = showLate(filled.chain, sequence);
+  const { changed } = filled;
+  if (changed.length === 0 && chain === filled.chain) return [];
   return [
     ...changed.flatMap((gap) => retell(history, chains, author, gap)),
     ...chains.put(author.device, chain),

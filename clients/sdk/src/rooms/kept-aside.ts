@@ -63,6 +63,13 @@ export class KeptAside {
     return [...this.#kept.values()];
   }
 
+  /** Those that wait for their epoch, in the order of the room. */
+  early(): Kept[] {
+    return this.all()
+      .filter(({ sealedBytes }) => sealedBytes > 0)
+      .sort((a, b) => a.sequence - b.sequence);
+  }
+
   /** The record at a sequence of the room. */
   at(sequence: number): Kept | undefined {
     return this.#kept.get(sequence);

@@ -15,7 +15,7 @@ import { mediaChanges } from "../media/announcements.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { answerAgain, type CameAgain, openAgain } from "./again.ts";
 import { type Author, fillGap, followSender } from "./follow-sender.ts";
-import type { KeptAside } from "./kept-aside.ts";
+import type { Kept, KeptAside } from "./kept-aside.ts";
 import { type Opened, openContent } from "./open-content.ts";
 import type { OutboxEntry } from "./outbox.ts";
 import { parsePolicy } from "./policy.ts";
@@ -45,6 +45,8 @@ export interface MessageStep {
   readonly chains: SenderChains;
   readonly aside: KeptAside;
   readonly sent: SentContents;
+  /** Messages of the same commit, by device and id: the history does not hold them yet. */
+  readonly seen: Set<string>;
   readonly sequence: number;
   /** The message came after others that stand behind it. */
   readonly late?: boolean;
@@ -59,8 +61,7 @@ export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<
     return nothing;
   }
   const { device, id, sealed } = stored;
-  if (context.checks.messageOnce && (await context.history.holds(state.room, device, id)))
-    return nothing;
+  if (context.checks.messageOnce && (await wasTaken(step, device, id))) return nothing;
   if (device === context.profile.device) return await stepOwn(step, id);
   const opened = await openContent(step, group, device, id, sealed);
   if (typeof opened === "object") {
@@ -84,6 +85,14 @@ export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<
     changes: keepAside(step, device, id, opened === "early" ? sealed : undefined),
     groupChanged: false,
   };
+}
+
+async function wasTaken({ context, state, seen }: MessageStep, device: DeviceId, id: MessageId) {
+  return seen.has(seenKey(device, id)) || (await context.history.holds(state.room, device, id));
+}
+
+function seenKey(device: DeviceId, id: MessageId): string {
+  return `${device}/${id}`;
 }
 
 function readStored(
@@ -143,21 +152,15 @@ function keepAside(
   return [...changes, ...kept.changes, ...chains.unopened(device), context.trouble.count()];
 }
 
-/** Messages whose epoch has begun after they came. */
-export async function openEarly(step: MessageStep): Promise<StepResult> {
+/** A message that came before its epoch, which may have begun: opened, it stands where it was said. */
+export async function openEarly(step: MessageStep, kept: Kept): Promise<StepResult> {
   const { context, group, aside } = step;
-  const all: Taken = { changes: [], replies: [] };
-  for (const kept of aside.all()) {
-    if (kept.sealedBytes === 0 || !group) continue;
-    const sealed = await aside.sealed(context.store, kept);
-    const opened = sealed && (await openContent(step, group, kept.device, kept.id, sealed));
-    if (typeof opened !== "object") continue;
-    const author = { user: opened.user, device: kept.device };
-    const taken = await takeLate(step, author, { ...opened, ...kept, kept });
-    all.changes.push(...taken.changes);
-    all.replies.push(...taken.replies);
-  }
-  return { ...all, groupChanged: all.changes.length > 0 };
+  if (!group || aside.at(kept.sequence) !== kept) return nothing;
+  const sealed = await aside.sealed(context.store, kept);
+  const opened = sealed && (await openContent(step, group, kept.device, kept.id, sealed));
+  if (typeof opened !== "object") return nothing;
+  const author = { user: opened.user, device: kept.device };
+  return { ...(await takeLate(step, author, { ...opened, ...kept, kept })), groupChanged: true };
 }
 
 /** A message, with its encoded Content byte for byte. */
@@ -205,11 +208,12 @@ function shareChanges(state: RoomState, { room, sequence, sender, content }: Sai
 
 /** The changes by which a message becomes history, and is known when it comes again. */
 async function remember(
-  { context, state, group, aside, sequence, late }: MessageStep,
+  { context, state, group, aside, seen, sequence, late }: MessageStep,
   { user: sender, device }: Author,
   { id, content, encoded }: Said,
 ): Promise<StoreChange[]> {
   const { room } = state;
+  seen.add(seenKey(device, id));
   const said: SaidMessage = { room, sequence, sender, device, id, content, encoded };
   const entry = entryOf(said);
   if (entry?.type === "title" && !(late && state.title)) {

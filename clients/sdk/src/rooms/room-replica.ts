@@ -12,18 +12,19 @@ import {
 } from "@sotto/protocol";
 import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
-import { isConnectionLoss, SottoClientError, serverError } from "../errors.ts";
+import { isConnectionLoss, serverError } from "../errors.ts";
 import { isOfObject } from "../media/announcements.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { Serial } from "../serial.ts";
 import { RecordsMissing, stepHandshake } from "./handshake-step.ts";
-import { KeptAside } from "./kept-aside.ts";
+import { type Kept, KeptAside } from "./kept-aside.ts";
 import { openEarly, type StepResult, stepMessage } from "./message-step.ts";
 import { ReadAnew } from "./read-anew.ts";
 import type { RoomContext } from "./room-context.ts";
 import { type RoomState, roomChange } from "./room-state.ts";
 import { SenderChains } from "./sender-chains.ts";
 import { SentContents } from "./sent-contents.ts";
+import { Waiting } from "./waiting.ts";
 
 /** Records that wait here; beyond it the subscription is renewed from the cursor once they are done. */
 const incomingRecordsMax = 2048;
@@ -78,7 +79,11 @@ export class RoomReplica {
 
   readonly #serial = new Serial();
   readonly #incoming: IncomingRecord[] = [];
-  readonly #waiting = new Set<() => void>();
+  /** Messages that were taken in and are not known to be stored yet. */
+  readonly #seen = new Set<string>();
+  /** Messages whose epoch may have begun with the last change. */
+  #early: Kept[];
+  readonly #waiting: Waiting;
   #pumping = false;
   #overflowed = false;
   #unsubscribed: Promise<void> | undefined;
@@ -103,8 +108,11 @@ export class RoomReplica {
     this.chains = kept.chains;
     this.aside = kept.aside;
     this.sent = new SentContents(context.store, state.room);
+    this.#waiting = new Waiting(context);
     this.group = group;
     if (state.readAnew) this.#anew = ReadAnew.begin(state);
+    // Where the process ended before they were opened.
+    this.#early = kept.aside.early();
   }
 
   /** The room of a state, with what else the store holds of it. */
@@ -220,26 +228,7 @@ export class RoomReplica {
 
   /** Resolves when `holds` answers true; asked after every batch. Rejects with NOT_REACHABLE after `timeoutMs`. */
   async until(holds: () => boolean, timeoutMs: number): Promise<void> {
-    if (holds()) return;
-    await new Promise<void>((resolve, reject) => {
-      const settle = (finish: () => void) => {
-        this.#waiting.delete(check);
-        timer.cancel();
-        this.context.signal.removeEventListener("abort", abort);
-        finish();
-      };
-      const check = () => {
-        if (holds()) settle(resolve);
-      };
-      const abort = () => settle(() => reject(this.context.signal.reason));
-      const timer = this.context.clock.after(timeoutMs, () =>
-        settle(() =>
-          reject(new SottoClientError("NOT_REACHABLE", "the server did not answer in time")),
-        ),
-      );
-      this.context.signal.addEventListener("abort", abort, { once: true });
-      this.#waiting.add(check);
-    });
+    await this.#waiting.until(holds, timeoutMs);
   }
 
   /** Stores the room's state together with `changes`, and its group where it changed. */
@@ -278,7 +267,7 @@ export class RoomReplica {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#incoming.length > 0 && !this.#closed) {
+      while (this.#incoming.length + this.#early.length > 0 && !this.#closed) {
         // Opening may be synchronous all through: whoever else has work gets a turn, and more records come in.
         if (!this.caughtUp) await this.context.clock.sleep(0, this.context.signal);
         await this.exclusive(() => this.#batch());
@@ -311,24 +300,33 @@ export class RoomReplica {
     let last: RecordMessage | undefined;
     try {
       while (results.length < batchRecordsMax) {
+        const early = this.#early.shift();
         const next = this.#incoming[0];
-        if (!next) break;
-        const sequence = toSafeNumber(next.record.sequence);
-        if (sequence > this.state.cursor && this.state.phase !== "left") {
-          results.push({ result: await this.#step(next, sequence), sequence });
-          this.state.cursor = sequence;
-          last = next.record;
-        }
-        if (this.#incoming[0] === next) this.#incoming.shift();
+        if (early) {
+          const sequence = this.state.cursor;
+          results.push({
+            result: await openEarly({ ...this.#parts(), sequence }, early),
+            sequence,
+          });
+        } else if (next) {
+          const sequence = toSafeNumber(next.record.sequence);
+          if (sequence > this.state.cursor && this.state.phase !== "left") {
+            results.push({ result: await this.#step(next, sequence), sequence });
+            this.state.cursor = sequence;
+            last = next.record;
+          }
+          if (this.#incoming[0] === next) this.#incoming.shift();
+        } else break;
         // What follows may be of the same object, and must see whose it is.
         if (results.at(-1)?.result.changes.some(isOfObject)) break;
       }
     } finally {
-      if (last) {
-        this.state.cursorSha256 = toHex(await sha256(last.data));
+      if (last) this.state.cursorSha256 = toHex(await sha256(last.data));
+      if (results.length > 0) {
         const changed = results.some(({ result }) => result.groupChanged);
         const changes = results.flatMap(({ result }) => result.changes);
         await this.persist(changes, changed);
+        this.#seen.clear();
         for (const { result, sequence } of results) {
           this.#reply(result);
           if (!result.settled) continue;
@@ -351,8 +349,9 @@ export class RoomReplica {
       record.data,
     );
     this.group = group;
-    const early = await openEarly({ ...this.#parts(), sequence });
-    return { ...early, changes: [...result.changes, ...early.changes], groupChanged: true };
+    // They come before the next record, whose epoch may be another one again.
+    this.#early = this.aside.early();
+    return { ...result, groupChanged: true };
   }
 
   async #readAnew(): Promise<void> {
@@ -368,7 +367,7 @@ export class RoomReplica {
 
   #parts() {
     const { context, state, group, chains, aside, sent } = this;
-    return { context, state, group, chains, aside, sent };
+    return { context, state, group, chains, aside, sent, seen: this.#seen };
   }
 
   #failed(error: unknown): void {
@@ -391,7 +390,7 @@ export class RoomReplica {
   }
 
   #advanced(): void {
-    for (const check of [...this.#waiting]) check();
+    this.#waiting.wake();
     this.onAdvanced();
   }
 }

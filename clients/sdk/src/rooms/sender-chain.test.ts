@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { fillChain, followChain, type Link, type SenderChain, withGap } from "./sender-chain.ts";
+import {
+  fillChain,
+  followChain,
+  type Link,
+  type SenderChain,
+  showLate,
+  withGap,
+} from "./sender-chain.ts";
 
 const hash = (sequence: number) => String(sequence).padStart(64, "0");
 const link = (sequence: number, more: Partial<Link> = {}): Link => ({
@@ -43,6 +50,19 @@ test("records that could not be opened are told of elsewhere", () => {
   expect(followChain(chain, link(6)).missing).toBeUndefined();
   expect(followChain(chain, link(7)).missing).toMatchObject({ count: 1 });
   expect(followChain(chain, link(7)).chain.unopened).toBe(0);
+});
+
+test("messages that were shown before those in front of them are not missing", () => {
+  // 5 and 6 came first, and could not be opened then; 4 came before they could.
+  const kept = { ...at(3), unopened: 2 };
+  const ahead = showLate(showLate(followChain(kept, link(4)).chain, 5), 6);
+  expect(followChain(ahead, link(7)).missing).toBeUndefined();
+  expect(followChain(ahead, link(7)).chain.ahead).toBeUndefined();
+  expect(followChain(ahead, link(8)).missing).toMatchObject({ count: 1, missing: [7] });
+  // What came in order is counted once.
+  const opened = showLate(kept, 4);
+  expect(followChain(opened, link(6)).missing).toBeUndefined();
+  expect(followChain(opened, link(7)).missing).toMatchObject({ count: 1 });
 });
 
 test("another message before than the one that was seen is told", () => {

@@ -29,6 +29,8 @@ export interface SenderChain {
   /** The device was let in anew since then: it may count from 1 again. */
   readonly mayRestart: boolean;
   readonly gaps: readonly Gap[];
+  /** Messages behind it that were shown already: they came before the change that they were sealed under. */
+  readonly ahead?: readonly number[];
 }
 
 /** What a message's content says of its place in its sender's chain. */
@@ -59,7 +61,8 @@ export function followChain(before: SenderChain | undefined, link: Link): Follow
     return fillChain(before, [sequence, ...link.withdrawn]);
   }
   const told = fillChain(before, link.withdrawn);
-  const chain = { ...moved, gaps: told.chain.gaps };
+  const ahead = before.ahead?.filter((shown) => shown > sequence) ?? [];
+  const chain = { ...moved, gaps: told.chain.gaps, ...(ahead.length > 0 ? { ahead } : {}) };
   const missing = missingBefore(before, link);
   return { chain, changed: told.changed, ...(missing ? { missing } : {}) };
 }
@@ -67,17 +70,19 @@ export function followChain(before: SenderChain | undefined, link: Link): Follow
 function missingBefore(before: SenderChain, link: Link): Followed["missing"] {
   // The sender counts anew, or from an older state of its own: what came between cannot be known.
   if (link.sequence <= before.sequence) return { count: 1, missing: [], beyond: 0 };
-  const withdrawn = new Set(
-    link.withdrawn.filter((taken) => taken > before.sequence && taken < link.sequence),
+  const known = new Set(
+    [...link.withdrawn, ...(before.ahead ?? [])].filter(
+      (taken) => taken > before.sequence && taken < link.sequence,
+    ),
   );
-  const all = link.sequence - before.sequence - 1 - withdrawn.size;
+  const all = link.sequence - before.sequence - 1 - known.size;
   if (link.sequence === before.sequence + 1 && link.previousSha256 !== before.sha256)
     return { count: 1, missing: [], beyond: 0 };
   const count = all - before.unopened;
   if (count <= 0) return undefined;
   const missing: number[] = [];
   for (let at = before.sequence + 1; at < link.sequence && missing.length < missingMax; at++)
-    if (!withdrawn.has(at)) missing.push(at);
+    if (!known.has(at)) missing.push(at);
   return { count, missing, beyond: all - missing.length };
 }
 
@@ -92,6 +97,13 @@ export function fillChain(before: SenderChain, sequences: readonly number[]): Fo
     return smaller;
   });
   return { chain: { ...before, gaps: gaps.filter(({ count }) => count > 0) }, changed };
+}
+
+/** The chain after a message was shown that could not be opened when it came, and may be behind the newest one. */
+export function showLate(before: SenderChain, sequence: number): SenderChain {
+  if (sequence <= before.sequence) return before;
+  const ahead = [...(before.ahead ?? []), sequence].slice(-missingMax);
+  return { ...before, unopened: Math.max(0, before.unopened - 1), ahead };
 }
 
 /** The chain with a gap more. */
