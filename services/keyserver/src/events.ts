@@ -93,7 +93,7 @@ export class KeyserverEvents {
       this.#logger.info("the directory holds all that this server has signed", { records });
     else if (lack.kind === "restored")
       this.#logger.warn(
-        "the data was restored from a backup: read-only until a client shows that nothing is missing",
+        "the data was restored from a backup: read-only until the file restored says what stood before, or is taken away",
         { records },
       );
     else

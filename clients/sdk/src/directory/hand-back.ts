@@ -1,5 +1,6 @@
 import { type Checkpoint, checkpointNote } from "@sotto/identity";
 import { limits, toSafeNumber } from "@sotto/protocol";
+import { randomBytes } from "../bytes.ts";
 import type { DirectoryServer } from "./directory-server.ts";
 
 /** How often the server may ask for what it was given already: what it held led nowhere, or another replica answers. */
@@ -31,9 +32,10 @@ export async function handBack(
 ): Promise<void> {
   const { head, origin, logKey } = options;
   const note = await checkpointNote(head, origin, logKey);
+  const contribution = randomBytes(16);
   for (let from = options.from, setbacks = 0; ; ) {
     const records = from < head.size ? await batch(from, options) : [];
-    const value = { note, from: BigInt(from), records: [...records] };
+    const value = { note, from: BigInt(from), records: [...records], contribution };
     const answer = await connection.request({ case: "handBackRecords", value }, "handedBack");
     const next = toSafeNumber(answer.next);
     if (next <= from) setbacks++;

@@ -38,8 +38,8 @@ function wordsOf({ behind, signed, size, altered }: Directory): string {
     );
   if (behind)
     return (
-      "It was restored from a backup: nobody joins or adds a device until the first client has come\n" +
-      "online and shown that nothing is missing."
+      "It was restored from a backup, and nobody has said what stood before: nobody joins or adds a device\n" +
+      "until you write it into the file restored, or take that file away (docs/operating.md)."
     );
   return "It holds all that this server has signed.";
 }

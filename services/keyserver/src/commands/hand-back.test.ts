@@ -1,11 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import { rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInProcessBus } from "@sotto/bus/in-process";
 import type { DirectoryStore } from "@sotto/directory";
 import { checkpointNote, checkpointOrigin, sha256, signCheckpoint } from "@sotto/identity";
-import { EnvelopeKind, ErrorCode, limits } from "@sotto/protocol";
+import { EnvelopeKind, ErrorCode, limits, toHex } from "@sotto/protocol";
 import { expect, test } from "vitest";
-import { newDevice, newSigner } from "../../../../libs/identity/test/person.ts";
+import { newDevice, newSigner, randomBytes } from "../../../../libs/identity/test/person.ts";
 import {
   type KeyserverWorld,
   ownedWorld,
@@ -48,14 +48,17 @@ async function noteOf(world: KeyserverWorld, size: number, root: Uint8Array) {
   return await checkpointNote(signed, origin, logKey.publicKey);
 }
 
+const client = randomBytes(16);
+
 /** Hands records back as a stranger does. Answers where to go on. */
 async function handBack(
   server: TestReplica,
   note: Uint8Array,
   from: number,
   records: readonly Uint8Array[],
+  contribution: Uint8Array = client,
 ): Promise<number> {
-  const value = { note, from: BigInt(from), records: [...records] };
+  const value = { note, from: BigInt(from), records: [...records], contribution };
   const answer = await server.ask(undefined, { case: "handBackRecords", value }, "handedBack");
   return Number(answer.next);
 }
@@ -230,21 +233,93 @@ test("a store that fails in between goes on where it was", async () => {
   expect((await older.read(0, 10)).map(({ bytes }) => bytes)).toEqual(records);
 });
 
-test("a marked copy is read-only until a client shows that nothing is missing", async () => {
+/** Writes the mark of a backup. */
+const mark = (world: KeyserverWorld, text = "") =>
+  writeFile(join(world.identityFolder, "restored"), text);
+
+test("a copy whose mark says nothing is read-only until the operator takes the mark away", async () => {
   const { world, alice, records, note } = await livedWorld();
-  await writeFile(join(world.identityFolder, "restored"), "");
+  await mark(world);
   const server = await startOn(world, await world.olderCopy(5));
   await expect(world.invite(server, alice)).rejects.toMatchObject(readOnly);
   const older = await noteOf(world, 1, await sha256(new Uint8Array()));
   await expect(handBack(server, older, 0, [])).rejects.toMatchObject(
     refusedWith(ErrorCode.CHAIN_CONFLICT),
   );
+  // As large as the copy, and signed: it was so when the copy was made, and says nothing of later.
   expect(await handBack(server, note, 5, [])).toBe(5);
+  await expect(world.invite(server, alice)).rejects.toMatchObject(readOnly);
+  await rm(join(world.identityFolder, "restored"));
   await world.invite(server, alice);
-  await writeFile(join(world.identityFolder, "restored"), "");
+
+  await mark(world);
   const again = await startOn(world, await world.olderCopy(3));
   expect(await handBack(again, note, 3, records.slice(3))).toBe(5);
-  await world.invite(again, alice);
+  await expect(world.invite(again, alice)).rejects.toMatchObject(readOnly);
+});
+
+test("a mark that says what stood before ends when all of that stands again, and not sooner", async () => {
+  const { world, server, alice } = await ownedWorld();
+  const notes: Uint8Array[] = [];
+  const roots: string[] = [];
+  for (const name of ["bob", "carol", "dave"]) {
+    await world.join(server, alice, name);
+    notes.push((await server.ask(alice, getCheckpoint, "signedCheckpoint")).note);
+    roots.push(toHex(await rootOf(server)));
+  }
+  await server.service[Symbol.asyncDispose]();
+  const records = (await world.store.read(0, 100)).map(({ bytes }) => bytes);
+  // What was signed went with the disk, too.
+  await rm(join(world.identityFolder, "log.state"), { recursive: true });
+  await mark(world, `4 ${roots[2]}\n`);
+  const copy = await startOn(world, await world.olderCopy(2));
+  const [two, three, four] = notes as [Uint8Array, Uint8Array, Uint8Array];
+  const status = async () => (await copy.service.operator.status()).directory;
+  expect(await status()).toMatchObject({ behind: true, signed: 4 });
+  expect(await handBack(copy, two, 2, [])).toBe(2);
+  expect(await handBack(copy, three, 2, records.slice(2, 3))).toBe(3);
+  expect(await status()).toMatchObject({ size: 3, behind: true, signed: 4 });
+  await expect(world.invite(copy, alice)).rejects.toMatchObject(readOnly);
+  expect(await handBack(copy, four, 3, records.slice(3))).toBe(4);
+  await world.invite(copy, alice);
+  await expect(stat(join(world.identityFolder, "restored"))).rejects.toThrow("ENOENT");
+
+  await copy.service[Symbol.asyncDispose]();
+  await mark(world, `3 ${roots[2]}`);
+  await expect(startOn(world, await world.olderCopy(4))).rejects.toMatchObject({
+    code: "CORRUPT",
+    message: expect.stringContaining("the file is wrong"),
+  });
+});
+
+test("what a stranger hands back, also under the server's own note, is in nobody's way", async () => {
+  const { world, bob, alice, records, note } = await livedWorld();
+  const server = await startOn(world, await world.olderCopy(2));
+  expect(await handBack(server, note, 2, records.slice(2, 4))).toBe(4);
+  // Good records that never stood there: nothing but the root at the end tells which are the right ones.
+  const other = await bob.add(await newDevice());
+  expect(await handBack(server, note, 2, [other], randomBytes(16))).toBe(3);
+  expect(await handBack(server, note, 4, records.slice(4))).toBe(5);
+  await world.invite(server, alice);
+  const nameless = handBack(server, note, 5, [], new Uint8Array());
+  await expect(nameless).rejects.toMatchObject(refusedWith(ErrorCode.BAD_REQUEST));
+});
+
+test("so many are held at once, and whoever goes on is not the one who goes", async () => {
+  const { world, bob, records, note } = await livedWorld();
+  const server = await startOn(world, await world.olderCopy(2));
+  const other = await bob.add(await newDevice());
+  const early = randomBytes(16);
+  expect(await handBack(server, note, 2, [other], early)).toBe(3);
+  for (let at = 2; at < 4; at++) {
+    expect(await handBack(server, note, at, [records[at] as Uint8Array])).toBe(at + 1);
+    for (let stranger = 0; stranger < 15; stranger++)
+      await handBack(server, note, 2, [other], randomBytes(16));
+  }
+  expect(await handBack(server, note, 4, [])).toBe(4);
+  // The one from the beginning has to begin anew.
+  expect(await handBack(server, note, 3, [other], early)).toBe(2);
+  expect(await handBack(server, note, 4, records.slice(4))).toBe(5);
 });
 
 test("somebody else's signature over this server's name is none", async () => {

@@ -15,14 +15,14 @@ export interface FoundRecords {
 }
 
 /**
- * Records that clients handed back and that are not in the store yet: held in memory until they reach a size and
+ * Records that one client handed back and that are not in the store yet: held in memory until they reach a size and
  * root that the server itself has signed. Each must keep all rules of the directory, so that nobody fills it with
  * noise; which of two good records stood at a place, only the root tells.
  */
 export class HandedBackRecords {
   readonly #options: HandedBackOptions;
-  /** The store's directory, and behind it what was handed back. */
-  #folded = new Directory();
+  /** The store's directory, and behind it what was handed back; made only for the first record that is held. */
+  #folded: Directory | undefined;
   #begin = 0;
   #records: Uint8Array[] = [];
   #bytes = 0;
@@ -36,14 +36,19 @@ export class HandedBackRecords {
     return this.#begin + this.#records.length;
   }
 
+  /** Bytes of the records that are held. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Begins where the store ends; what was held before is dropped where the store has another end now. */
   follow(stored: Directory): void {
-    if (this.#begin !== stored.size || this.#folded.size < this.#begin) this.drop(stored);
+    if (this.#begin !== stored.size) this.drop(stored);
   }
 
   /** Holds nothing any more. */
   drop(stored: Directory): void {
-    this.#folded = Directory.restore(stored.snapshot());
+    this.#folded = undefined;
     this.#begin = stored.size;
     this.#records = [];
     this.#bytes = 0;
@@ -72,18 +77,18 @@ export class HandedBackRecords {
       if (held && Buffer.compare(held, bytes) === 0) continue;
       if (held) this.drop(stored);
       if (index !== this.next) return;
-      await this.#take(bytes);
+      await this.#take(stored, bytes);
     }
   }
 
   /** The records up to a signed head, where they lead to it; `undefined` where some are lacking, or it is another root. */
   async reaching({ size, root }: DirectoryHead): Promise<FoundRecords | "other" | undefined> {
     if (size > this.next) return undefined;
-    if (toHex(await this.#folded.root(size)) !== toHex(root)) return "other";
+    if (!this.#folded || toHex(await this.#folded.root(size)) !== toHex(root)) return "other";
     return { begin: this.#begin, records: this.#records.slice(0, size - this.#begin) };
   }
 
-  async #take(bytes: Uint8Array): Promise<void> {
+  async #take(stored: Directory, bytes: Uint8Array): Promise<void> {
     const { recordsMax, bytesMax } = this.#options;
     if (bytes.length > limits.recordBytesMax)
       throw new SottoError(ErrorCode.TOO_LARGE, "a record is too large");
@@ -93,6 +98,7 @@ export class HandedBackRecords {
         "too many records are missing: the operator must look",
       );
     try {
+      this.#folded ??= Directory.restore(stored.snapshot());
       await this.#folded.apply(bytes);
     } catch (error) {
       throw recordRefusal(error);

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { toHex } from "@sotto/protocol";
 import { expect, onTestFinished, test } from "vitest";
 import { loadLogKey } from "./log-key.ts";
 import { LogState } from "./log-state.ts";
@@ -64,15 +65,22 @@ test("a damaged file is told in one line", async () => {
   await expect(state.largest()).rejects.toMatchObject({ name: "StartError", message: /damaged/ });
 });
 
-test("the marker of a restored copy is seen until it is taken away", async () => {
+test("the marker of a restored copy is seen until it is taken away, with what it says of before", async () => {
   const folder = await newFolder();
   const state = new LogState(folder);
-  expect(await state.isRestored()).toBe(false);
+  expect(await state.restored()).toBeUndefined();
   await writeFile(join(folder, "restored"), "");
-  expect(await state.isRestored()).toBe(true);
+  expect(await state.restored()).toEqual({});
+  const { root } = head(12);
+  await writeFile(join(folder, "restored"), `12 ${toHex(root)}\n`);
+  expect(await state.restored()).toEqual({ known: { size: 12, root } });
+  for (const bad of ["12", `12 ${toHex(root)}0`, "twelve", `-1 ${toHex(root)}`]) {
+    await writeFile(join(folder, "restored"), bad);
+    await expect(state.restored()).rejects.toMatchObject({ name: "StartError" });
+  }
   await state.forgetRestored();
   await state.forgetRestored();
-  expect(await state.isRestored()).toBe(false);
+  expect(await state.restored()).toBeUndefined();
 });
 
 test("the log key is made once, and never anew after it has signed", async () => {

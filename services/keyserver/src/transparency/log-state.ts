@@ -10,6 +10,13 @@ import { syncFolder, writeNewFile } from "../new-file.ts";
 export const logStateFolder = "log.state";
 
 const markerName = "restored";
+
+/** That the data came from a backup. */
+export interface Restored {
+  /** The head that stood before, as the operator learned it from people; absent where nobody knows. */
+  readonly known?: DirectoryHead;
+}
+
 const digits = 16;
 
 /**
@@ -18,7 +25,7 @@ const digits = 16;
  * file is made once and never changed, the largest name counts, so no order of writes takes it back; and of two roots
  * for one size only the first is ever released.
  *
- * Beside it a file named `restored` says that the data came from a backup.
+ * Beside it a file named `restored` says that the data came from a backup, and which head it had reached before.
  */
 export class LogState {
   readonly #parent: string;
@@ -60,15 +67,26 @@ export class LogState {
       if (smaller < name) await unlink(join(this.#folder, smaller)).catch(ignoreMissing);
   }
 
-  /** True while the marker says that the data came from a backup, and nobody has shown that nothing is missing. */
-  async isRestored(): Promise<boolean> {
-    return await readFile(join(this.#parent, markerName)).then(
-      () => true,
-      (error: unknown) => {
-        ignoreMissing(error);
-        return false;
-      },
-    );
+  /**
+   * What the marker says of data that came from a backup; `undefined` where there is none. Rejects with `StartError`
+   * where it is neither empty nor a size and a root.
+   */
+  async restored(): Promise<Restored | undefined> {
+    const path = join(this.#parent, markerName);
+    let text: string;
+    try {
+      text = (await readFile(path, "utf8")).trim();
+    } catch (error) {
+      ignoreMissing(error);
+      return undefined;
+    }
+    if (text === "") return {};
+    const [, size, root = ""] = /^(\d{1,15})\s+([0-9a-f]{64})$/.exec(text) ?? [];
+    if (size === undefined)
+      throw new StartError(
+        `${path} is to be empty, or to hold a size and a root: 123 <64 hex digits>`,
+      );
+    return { known: { size: Number(size), root: fromHex(root) } };
   }
 
   /** Takes the marker away, durably. */

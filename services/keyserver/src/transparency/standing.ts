@@ -8,7 +8,7 @@ import type { LogState } from "./log-state.ts";
 export type Lack =
   /** It has signed a directory of `signed` records and holds fewer. */
   | { readonly kind: "records"; readonly signed: number }
-  /** Its data came from a backup, and nobody has shown yet that nothing is missing. */
+  /** Its data came from a backup, and the operator has not said what stood before: no client can know that. */
   | { readonly kind: "restored" };
 
 export interface StandingOptions {
@@ -47,10 +47,29 @@ export class Standing {
     // Another replica may have appended and signed since the store was read.
     if (signed && signed.size > state.directory.size) await state.catchUp();
     if (signed) await this.#compare(signed);
-    const { size } = state.directory;
-    if (signed && signed.size > size) this.#settle({ kind: "records", signed: signed.size });
-    else this.#settle((await logState.isRestored()) ? { kind: "restored" } : undefined);
+    this.#settle(await this.#lacking(signed?.size ?? 0));
     return this.#lack;
+  }
+
+  /**
+   * Only what is known to have stood ends the mark of a backup: a head that somebody brings shows what they have seen,
+   * and never that nobody has seen more.
+   */
+  async #lacking(signed: number): Promise<Lack | undefined> {
+    const { state, logState } = this.#options;
+    const { directory } = state;
+    const restored = await logState.restored();
+    const known = restored?.known;
+    const stood = Math.max(signed, known?.size ?? 0);
+    if (stood > directory.size) return { kind: "records", signed: stood };
+    if (!known) return restored && { kind: "restored" };
+    if (toHex(await directory.root(known.size)) !== toHex(known.root))
+      throw new DirectoryStoreError(
+        "CORRUPT",
+        `the store does not hold the ${known.size} records that the file restored names: it has others, or the file is wrong`,
+      );
+    await logState.forgetRestored();
+    return undefined;
   }
 
   /** Rejects with `SottoError` READ_ONLY while the server takes no new records, or as `look` does. */

@@ -7,11 +7,12 @@ import { ErrorCode, type HandBackRecords, SottoError, toHex, toSafeNumber } from
 import type { DirectoryState } from "../directory-state.ts";
 import { Serial } from "../serial.ts";
 import type { Checkpoints } from "./checkpoints.ts";
-import { type HandedBackOptions, HandedBackRecords } from "./handed-back-records.ts";
+import { Contributions } from "./contributions.ts";
+import type { HandedBackOptions } from "./handed-back-records.ts";
 import type { LogState } from "./log-state.ts";
 import type { Standing } from "./standing.ts";
 
-type HandBack = Pick<HandBackRecords, "note" | "from" | "records">;
+type HandBack = Pick<HandBackRecords, "note" | "from" | "records" | "contribution">;
 
 export interface TakeBackOptions extends HandedBackOptions {
   readonly bus: Bus;
@@ -27,25 +28,28 @@ export interface TakeBackOptions extends HandedBackOptions {
   readonly failed: (error: unknown) => void;
 }
 
+/** Chance enough that nobody speaks in another's contribution. */
+const contributionBytes = 16;
+
 /** How long a client waits for its records to be stored; beyond it they are held, and will be. */
 const storedWithinMs = 2000;
 
 /**
  * Takes back records that this server had: its data came from a backup that is older than what it has signed. It
  * takes them from anybody, because whom they let in cannot log in before they stand; their proof is the server's
- * own signature over size and root. What one replica is handed it passes to the others, because the next part may
+ * own signature over size and root. Each contribution is held by itself, so that nobody disturbs another's. What one replica is handed it passes to the others, because the next part may
  * come to one of them.
  */
 export class TakeBack implements AsyncDisposable {
   readonly #options: TakeBackOptions;
-  readonly #records: HandedBackRecords;
+  readonly #contributions: Contributions;
   readonly #turns = new Serial();
   readonly #replica = crypto.getRandomValues(new Uint8Array(16));
   #stopped = false;
 
   constructor(options: TakeBackOptions) {
     this.#options = options;
-    this.#records = new HandedBackRecords(options);
+    this.#contributions = new Contributions(options);
   }
 
   /**
@@ -54,9 +58,11 @@ export class TakeBack implements AsyncDisposable {
    */
   async take(handed: HandBack): Promise<number> {
     const next = await this.#take(handed);
-    const { note, from, records } = handed;
-    const hint = create(HandBackHintSchema, { replica: this.#replica, note, from, records });
-    this.#options.bus.publish(subjects.hintHandBack, toBinary(HandBackHintSchema, hint));
+    const { note, from, records, contribution } = handed;
+    const { bus } = this.#options;
+    const words = { replica: this.#replica, note, from, records, contribution };
+    const hint = create(HandBackHintSchema, words);
+    bus.publish(subjects.hintHandBack, toBinary(HandBackHintSchema, hint));
     return next;
   }
 
@@ -76,19 +82,23 @@ export class TakeBack implements AsyncDisposable {
     await this.#turns.run(async () => {});
   }
 
-  async #take({ note, from, records }: HandBack): Promise<number> {
+  async #take(handed: HandBack): Promise<number> {
+    const { note } = handed;
     const { state, standing, checkpoints, logState } = this.#options;
     const signed = await checkpoints.open(note);
     if (!signed) throw new SottoError(ErrorCode.BAD_SIGNATURE, "that note is not this server's");
     await standing.look();
+    if (handed.contribution.length !== contributionBytes)
+      throw new SottoError(ErrorCode.BAD_REQUEST, `a contribution has ${contributionBytes} bytes`);
     if (signed.size <= state.directory.size) return await this.#compare(signed);
     // From here on it is behind, on every replica and after every restart, whoever knew it before.
     await logState.release(signed);
     await standing.look();
     const answer = Promise.withResolvers<number>();
     const turn = async () => {
-      const found = await this.#hold(toSafeNumber(from), records, signed);
-      if (!found) return answer.resolve(this.#records.next);
+      const held = await this.#hold(handed, signed);
+      if (!held.found) return answer.resolve(held.next);
+      const { found } = held;
       const { clock } = this.#options;
       const timer = clock.after(storedWithinMs, () => answer.resolve(signed.size));
       await this.#store(found.begin, found.records).finally(() => timer.cancel());
@@ -101,27 +111,25 @@ export class TakeBack implements AsyncDisposable {
     return await answer.promise;
   }
 
-  /** A head that the store has reached: it shows that nothing is missing where it is all of it. */
+  /** A head that the store has reached. */
   async #compare(signed: Checkpoint): Promise<number> {
-    const { state, standing, logState } = this.#options;
-    const { directory } = state;
+    const { directory } = this.#options.state;
     if (toHex(await directory.root(signed.size)) !== toHex(signed.root)) throw this.#parted(signed);
-    if (signed.size === directory.size && standing.lack?.kind === "restored") {
-      await logState.forgetRestored();
-      await standing.look();
-    }
     return directory.size;
   }
 
-  async #hold(from: number, records: readonly Uint8Array[], signed: Checkpoint) {
+  async #hold({ from, records, contribution }: HandBack, signed: Checkpoint) {
     const { directory } = this.#options.state;
-    this.#records.follow(directory);
-    await this.#records.hold(directory, from, records, signed.size);
-    const found = await this.#records.reaching(signed);
-    if (found !== "other") return found;
+    const held = this.#contributions.of(toHex(contribution), directory);
+    try {
+      await held.hold(directory, toSafeNumber(from), records, signed.size);
+    } finally {
+      this.#contributions.bound(toHex(contribution));
+    }
+    const found = await held.reaching(signed);
     // Each was a good record, and some did not stand there.
-    this.#records.drop(directory);
-    return undefined;
+    if (found === "other") held.drop(directory);
+    return { found: found === "other" ? undefined : found, next: held.next };
   }
 
   async #store(begin: number, records: readonly Uint8Array[]): Promise<void> {
@@ -131,10 +139,8 @@ export class TakeBack implements AsyncDisposable {
       const { index } = await state.append(bytes, { now: clock.now() });
       if (index !== begin + at) throw this.#parted(await state.directory.head());
     }
-    if (await standing.look().then((lack) => lack?.kind === "restored")) {
-      await this.#options.logState.forgetRestored();
-      await standing.look();
-    }
+    this.#contributions.clear();
+    await standing.look();
     await stored(begin);
   }
 

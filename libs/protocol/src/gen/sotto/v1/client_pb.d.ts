@@ -851,6 +851,13 @@ export declare type HandBackRecords = Message<"sotto.v1.HandBackRecords"> & {
    * @generated from field: repeated bytes records = 3;
    */
   records: Uint8Array[];
+
+  /**
+   * 16 random bytes, the same in all parts.
+   *
+   * @generated from field: bytes contribution = 4;
+   */
+  contribution: Uint8Array;
 };
 
 /**

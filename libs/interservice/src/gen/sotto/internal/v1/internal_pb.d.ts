@@ -417,6 +417,11 @@ export declare type HandBackHint = Message<"sotto.internal.v1.HandBackHint"> & {
    * @generated from field: repeated bytes records = 4;
    */
   records: Uint8Array[];
+
+  /**
+   * @generated from field: bytes contribution = 5;
+   */
+  contribution: Uint8Array;
 };
 
 /**
