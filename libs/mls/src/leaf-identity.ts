@@ -32,8 +32,20 @@ export function credentialOf(identity: LeafIdentity): Credential {
   return { credentialType: "basic", identity: bytes };
 }
 
+/** By the bytes of a leaf's credential, which stay as they were decoded: each message asks for its sender's. */
+const known = new WeakMap<Uint8Array, LeafIdentity>();
+
 /** The identity in a credential. Throws `MlsError` UNTRUSTED where it is another kind of credential. */
 export function identityOf(credential: Credential): LeafIdentity {
+  if (credential.credentialType !== "basic") return readIdentity(credential);
+  const before = known.get(credential.identity);
+  if (before) return before;
+  const identity = readIdentity(credential);
+  known.set(credential.identity, identity);
+  return identity;
+}
+
+function readIdentity(credential: Credential): LeafIdentity {
   const bytes = credential.credentialType === "basic" ? credential.identity : new Uint8Array();
   if (bytes.length !== credentialBytes || prefix.some((byte, i) => byte !== bytes[i])) {
     throw new MlsError("UNTRUSTED", "a leaf's credential is not one of Sotto");
