@@ -1,10 +1,21 @@
-import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FrameFlag, FrameType } from "./frame.ts";
 import { encodeFrame } from "./frame-encoder.ts";
 import { encodeRequest, encodeResponse } from "./frames.ts";
-import { encodeRecord, encodeStoredMessage } from "./frequent-messages.ts";
+import {
+  encodeRecord,
+  encodeStoredMessage,
+  readRecord,
+  readStoredMessage,
+} from "./frequent-messages.ts";
 import {
   RecordSchema,
   RequestSchema,
@@ -91,4 +102,59 @@ describe("messages written by hand are byte for byte those of protobuf-es", () =
 it("numbers that no uint64 holds are refused", () => {
   expect(() => encodeRecord(0, { sequence: -1n })).toThrow(RangeError);
   expect(() => encodeRecord(0, { handshake: 2n ** 64n })).toThrow(RangeError);
+});
+
+describe("messages read by hand are those that protobuf-es reads", () => {
+  const record = { room: bytes, sequence: uint64, kind: fc.nat(2), handshake: uint64, data: bytes };
+  const stored = { device: bytes, id: bytes, sealed: bytes };
+  const cases = [
+    ["Record", RecordSchema, fc.record(record, partly), readRecord],
+    ["StoredMessage", StoredMessageSchema, fc.record(stored, partly), readStoredMessage],
+  ] as const;
+
+  /** What becomes of bytes; a message's own shape does not count. */
+  const outcome = (read: () => object): unknown => {
+    try {
+      return { ...read() };
+    } catch {
+      return "malformed";
+    }
+  };
+
+  it.each(cases)("%s", (_name, schema, inits, read) => {
+    fc.assert(
+      fc.property(inits, (init) => {
+        const encoded = toBinary(schema as DescMessage, create(schema as DescMessage, init));
+        expect(outcome(() => read(encoded))).toEqual(outcome(() => fromBinary(schema, encoded)));
+      }),
+    );
+  });
+
+  it.each(cases)(
+    "%s, however it is written, cut off or malformed",
+    (_name, schema, inits, read) => {
+      const same = (encoded: Uint8Array) =>
+        expect(outcome(() => read(encoded))).toEqual(outcome(() => fromBinary(schema, encoded)));
+      fc.assert(
+        fc.property(
+          inits,
+          inits,
+          fc.nat(),
+          fc.uint8Array({ maxLength: 8 }),
+          (one, two, at, more) => {
+            const [first, second] = [one, two].map((init) =>
+              toBinary(schema as DescMessage, create(schema as DescMessage, init)),
+            ) as [Uint8Array, Uint8Array];
+            same(new Uint8Array([...first, ...second]));
+            same(new Uint8Array([...first, ...more]));
+            same(first.subarray(0, at % (first.length + 1)));
+            const changed = first.slice();
+            const place = at % Math.max(1, Math.min(changed.length, 40));
+            changed[place] = (changed[place] ?? 0) ^ (1 + (at % 255));
+            same(changed);
+          },
+        ),
+      );
+    },
+  );
 });

@@ -30,6 +30,8 @@ export {
   encodeAppended,
   encodeRecord,
   encodeStoredMessage,
+  readRecord,
+  readStoredMessage,
 } from "./frequent-messages.ts";
 export * from "./gen/sotto/v1/client_pb.js";
 export * from "./gen/sotto/v1/records_pb.js";

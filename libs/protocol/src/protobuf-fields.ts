@@ -91,3 +91,60 @@ export function beginMessageField(
   target[at] = (field << 3) | lengthDelimited;
   return writeVarint(target, at + 1, length);
 }
+
+/** A varint of up to 28 bits at `at`; `undefined` where it is longer or cut off: somebody else reads those. */
+function shortVarint(source: Uint8Array, at: number): { value: number; next: number } | undefined {
+  let value = 0;
+  for (let shift = 0, next = at; shift < 28; shift += 7) {
+    const byte = source[next++];
+    if (byte === undefined) return undefined;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return { value, next };
+  }
+  return undefined;
+}
+
+/**
+ * Reads the fields of a message that is written as protobuf-es writes it: ascending, each once, none but
+ * these. Of any other message `done` is false in the end, and what was read counts for nothing.
+ */
+export class FieldReader {
+  readonly #source: Uint8Array;
+  #at = 0;
+  #isGood = true;
+
+  constructor(source: Uint8Array) {
+    this.#source = source;
+  }
+
+  /** A `bytes` field, as a view; empty where it is not there. */
+  bytes(field: number): Uint8Array {
+    if (this.#source[this.#at] !== ((field << 3) | lengthDelimited))
+      return this.#source.subarray(0, 0);
+    const length = shortVarint(this.#source, this.#at + 1);
+    const next = length ? length.next + length.value : Number.POSITIVE_INFINITY;
+    if (!length || next > this.#source.length) {
+      this.#isGood = false;
+      return this.#source.subarray(0, 0);
+    }
+    this.#at = next;
+    return this.#source.subarray(length.next, next);
+  }
+
+  /** A whole-number field below 2^28; 0 where it is not there. */
+  number(field: number): number {
+    if (this.#source[this.#at] !== ((field << 3) | varint)) return 0;
+    const read = shortVarint(this.#source, this.#at + 1);
+    if (!read) {
+      this.#isGood = false;
+      return 0;
+    }
+    this.#at = read.next;
+    return read.value;
+  }
+
+  /** True where everything was read, and nothing else is there. */
+  get done(): boolean {
+    return this.#isGood && this.#at === this.#source.length;
+  }
+}

@@ -1,10 +1,11 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Close,
   CloseSchema,
   type Event,
   EventSchema,
   encodeFrame,
+  encodeRequest,
   type Frame,
   FrameDecoder,
   FrameFlag,
@@ -14,10 +15,10 @@ import {
   HelloSchema,
   limits,
   type Record as RecordMessage,
-  RecordSchema,
-  RequestSchema,
+  type RequestSchema,
   type Response,
   ResponseSchema,
+  readRecord,
 } from "@sotto/protocol";
 import { SottoClientError } from "../errors.ts";
 import type { ServerAddress, Transport, TransportConnection } from "../ports/transport.ts";
@@ -196,8 +197,7 @@ export class Connection {
     const answer = new Promise<ResponseBody>((resolve, reject) => {
       this.#pending.set(stream, { resolve, reject });
     });
-    const bytes = toBinary(RequestSchema, create(RequestSchema, { body }));
-    this.#send(encodeFrame(FrameType.request, stream, bytes, FrameFlag.critical));
+    this.#send(encodeRequest(stream, { body }));
     return { stream, answer };
   }
 
@@ -230,7 +230,7 @@ export class Connection {
     const { body, stream, flags } = frame;
     switch (frame.type) {
       case FrameType.record:
-        this.#events.record(fromBinary(RecordSchema, body));
+        this.#events.record(readRecord(body));
         break;
       case FrameType.response:
         this.#answered(stream, fromBinary(ResponseSchema, body).body);

@@ -33,6 +33,8 @@ export class HeadGossip {
   readonly #agreed = new Set<string>();
   readonly #waiting = new Map<string, Heard>();
   readonly #accused = new Set<string>();
+  /** The one that agreed last: nearly every message says it again. */
+  #last: Checkpoint | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: {
@@ -52,6 +54,7 @@ export class HeadGossip {
   hear(said: DirectoryHead | undefined, by: HeadBearer): void {
     const head = said && readHead(said);
     if (!head) return;
+    if (this.#last?.size === head.size && equalBytes(this.#last.root, head.root)) return;
     const key = `${head.size}/${toHex(head.root)}`;
     if (this.#agreed.has(key) || this.#waiting.size >= waitingMax) return;
     this.#waiting.set(key, { head, by });
@@ -75,7 +78,7 @@ export class HeadGossip {
     for (let first = firstOf(this.#waiting); first; first = firstOf(this.#waiting)) {
       const [key, heard] = first;
       try {
-        if (await this.#judge(heard)) this.#agree(key);
+        if (await this.#judge(heard)) this.#agree(key, heard.head);
       } catch (error) {
         // Judged after the next login.
         if (isConnectionLoss(error)) return;
@@ -132,7 +135,8 @@ export class HeadGossip {
     );
   }
 
-  #agree(key: string): void {
+  #agree(key: string, { size, root, signature }: Checkpoint): void {
+    this.#last = { size, root: root.slice(), signature };
     if (this.#agreed.size >= agreedMax) this.#agreed.clear();
     this.#agreed.add(key);
   }

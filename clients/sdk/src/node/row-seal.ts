@@ -7,6 +7,8 @@ import { XaesGcm } from "./xaes-gcm.ts";
 const placeBytes = 16;
 const keyLengthBytes = 2;
 const checkBytes = 16;
+/** Hidden names that are remembered: a message's is looked for, and stored in the same batch. */
+const hiddenMax = 2048;
 
 /** Where a row stands in the database: numbers in the clear, with or without a hidden name, or that alone. */
 export type RowPlace = string | Uint8Array;
@@ -18,6 +20,9 @@ export type RowPlace = string | Uint8Array;
 export class RowSeal {
   readonly #values: XaesGcm;
   readonly #places: KeyObject;
+  readonly #hiddenNames = new Map<string, Buffer>();
+  /** What associated data begin with, by their beginning. */
+  readonly #prefixes = new Map<string, Buffer>();
   /** Tells which key a database is sealed with, and nothing about it. */
   readonly check: Buffer;
 
@@ -50,14 +55,14 @@ export class RowSeal {
   }
 
   seal(table: StoreTable, key: string, place: RowPlace, value: Uint8Array): Uint8Array {
-    if (place === key) return this.#values.seal(value, associated(table, place));
+    if (place === key) return this.#values.seal(value, this.#associated(table, place));
     const name = Buffer.from(key, "utf8");
     const plain = Buffer.alloc(keyLengthBytes + name.length + value.length);
     plain.writeUInt16BE(name.length);
     plain.set(name, keyLengthBytes);
     plain.set(value, keyLengthBytes + name.length);
     try {
-      return this.#values.seal(plain, associated(table, place));
+      return this.#values.seal(plain, this.#associated(table, place));
     } finally {
       plain.fill(0);
     }
@@ -65,7 +70,7 @@ export class RowSeal {
 
   /** Throws PROFILE_BROKEN where the row is not what was stored at its place. */
   open(table: StoreTable, place: RowPlace, sealed: Uint8Array): StoreEntry {
-    const plain = this.#values.open(sealed, associated(table, place));
+    const plain = this.#values.open(sealed, this.#associated(table, place));
     if (!plain) {
       throw new SottoClientError(
         "PROFILE_BROKEN",
@@ -81,8 +86,32 @@ export class RowSeal {
   }
 
   #hidden(table: StoreTable, name: string): Buffer {
-    const hmac = createHmac("sha256", this.#places).update(`${table}\0${name}`);
-    return hmac.digest().subarray(0, placeBytes);
+    const whole = `${table}\0${name}`;
+    const known = this.#hiddenNames.get(whole);
+    if (known) return known;
+    const hidden = createHmac("sha256", this.#places)
+      .update(whole)
+      .digest()
+      .subarray(0, placeBytes);
+    if (this.#hiddenNames.size >= hiddenMax) this.#hiddenNames.clear();
+    this.#hiddenNames.set(whole, hidden);
+    return hidden;
+  }
+
+  /** A text and the bytes of an HMAC cannot be taken for each other: a kind stands before them. */
+  #associated(table: StoreTable, place: RowPlace): Buffer {
+    const beginning = `sotto-profile-v2\0${table}\0${typeof place === "string" ? "n" : "h"}`;
+    let prefix = this.#prefixes.get(beginning);
+    if (!prefix) {
+      prefix = Buffer.from(beginning);
+      this.#prefixes.set(beginning, prefix);
+    }
+    const associated = Buffer.allocUnsafe(prefix.length + place.length);
+    associated.set(prefix);
+    // Places are of ASCII alone.
+    if (typeof place === "string") associated.write(place, prefix.length, "latin1");
+    else associated.set(place, prefix.length);
+    return associated;
   }
 }
 
@@ -98,12 +127,4 @@ function bytesOf(buffer: Buffer): Uint8Array {
 
 function derived(dataKey: Uint8Array, use: string): Buffer {
   return Buffer.from(hkdfSync("sha256", dataKey, "", `sotto-profile-${use}-v2`, 32));
-}
-
-/** A text and the bytes of an HMAC cannot be taken for each other: a kind stands before them. */
-function associated(table: StoreTable, place: RowPlace): Buffer {
-  return Buffer.concat([
-    Buffer.from(`sotto-profile-v2\0${table}\0${typeof place === "string" ? "n" : "h"}`),
-    typeof place === "string" ? Buffer.from(place) : place,
-  ]);
 }

@@ -9,6 +9,7 @@ import {
 const nonceBytes = 24;
 const halfBytes = 12;
 const tagBytes = 16;
+const countBytes = 6;
 /** Derived keys that are remembered. */
 const derivedKeysMax = 256;
 
@@ -27,17 +28,21 @@ export class XaesGcm {
   readonly #mask: Buffer;
   readonly #derived = new Map<string, KeyObject>();
   readonly #next = Buffer.concat([randomBytes(halfBytes), Buffer.alloc(halfBytes)]);
-  #count = 0n;
+  readonly #own: KeyObject;
+  #count = 0;
 
   /** `key` has 32 bytes and stays the caller's. */
   constructor(key: Uint8Array) {
     this.#key = createSecretKey(key);
     this.#mask = doubled(this.#blocks(Buffer.alloc(16)));
+    this.#own = this.#derive(this.#next);
   }
 
-  /** nonce ‖ ciphertext ‖ tag. A `nonce` is given only where a specification's vector says which. */
-  seal(plain: Uint8Array, associated: Uint8Array, nonce: Uint8Array = this.#nonce()): Uint8Array {
-    const cipher = createCipheriv("aes-256-gcm", this.#derive(nonce), nonce.subarray(halfBytes));
+  /** nonce ‖ ciphertext ‖ tag. A nonce is given only where a specification's vector says which. */
+  seal(plain: Uint8Array, associated: Uint8Array, given?: Uint8Array): Uint8Array {
+    const nonce = given ?? this.#nonce();
+    const key = given ? this.#derive(given) : this.#own;
+    const cipher = createCipheriv("aes-256-gcm", key, nonce.subarray(halfBytes));
     cipher.setAAD(associated);
     const sealed = new Uint8Array(xaesOverheadBytes + plain.length);
     sealed.set(nonce.subarray(0, nonceBytes));
@@ -68,7 +73,8 @@ export class XaesGcm {
   }
 
   #nonce(): Buffer {
-    this.#next.writeBigUInt64BE(this.#count++, nonceBytes - 8);
+    // 2^48 messages of one instance; Node refuses a number that is larger.
+    this.#next.writeUIntBE(this.#count++, nonceBytes - countBytes, countBytes);
     return this.#next;
   }
 

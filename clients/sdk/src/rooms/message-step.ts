@@ -5,7 +5,7 @@ import {
   type MessageId,
   parseDeviceId,
   parseMessageId,
-  StoredMessageSchema,
+  readStoredMessage,
   toSafeNumber,
 } from "@sotto/protocol";
 import { ContentSchema } from "@sotto/protocol/content";
@@ -99,7 +99,7 @@ function readStored(
   data: Uint8Array,
 ): { device: DeviceId; id: MessageId; sealed: Uint8Array } | undefined {
   try {
-    const { device, id, sealed } = fromBinary(StoredMessageSchema, data);
+    const { device, id, sealed } = readStoredMessage(data);
     return { device: parseDeviceId(device), id: parseMessageId(id), sealed };
   } catch {
     return undefined;

@@ -95,7 +95,7 @@ export class RoomReplica {
   /** The handshake record from which on the room was read once more, because one behind it did not come. */
   #readAgain: number | undefined;
   /** What a store that failed did not take: without it the next commit would skip over records. */
-  #unsaved: ReadonlyMap<string, StoreChange> = new Map();
+  #unsaved: readonly StoreChange[] = [];
 
   private constructor(
     context: RoomContext,
@@ -233,15 +233,15 @@ export class RoomReplica {
 
   /** Stores the room's state together with `changes`, and its group where it changed. */
   async persist(changes: readonly StoreChange[], groupChanged: boolean): Promise<void> {
-    const all = [...this.#unsaved.values(), ...changes, roomChange(this.state)];
+    const all = [...this.#unsaved, ...changes, roomChange(this.state)];
     const group = groupChanged && this.state.phase !== "left" ? this.group?.toStore() : undefined;
     if (this.state.phase === "left") all.push(...groupChanges(this.room, undefined, undefined));
     else if (group?.epochState)
       all.push(...groupChanges(this.room, group.epochState, group.ratchets));
     else if (group) all.push({ table: "ratchets", key: this.room, value: group.ratchets });
-    this.#unsaved = new Map(all.map((change) => [`${change.table}/${change.key}`, change]));
-    await this.context.store.commit(lastOfEach(all));
-    this.#unsaved = new Map();
+    this.#unsaved = lastOfEach(all);
+    await this.context.store.commit(this.#unsaved);
+    this.#unsaved = [];
     this.sent.committed();
     group?.stored();
   }

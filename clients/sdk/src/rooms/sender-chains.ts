@@ -40,10 +40,15 @@ export class SenderChains {
       if (oldest) changes.push(...this.forget(oldest));
     }
     this.#chains.set(device, chain);
-    return [
-      ...changes,
-      { table: "senders", key: this.#key(device), value: utf8(JSON.stringify(chain)) },
-    ];
+    changes.push({
+      table: "senders",
+      key: this.#key(device),
+      // Written with every message, of which a batch stores the last alone.
+      get value() {
+        return utf8(JSON.stringify(chain));
+      },
+    });
+    return changes;
   }
 
   /** The device was taken out: what it says when it comes again begins a new chain. */
