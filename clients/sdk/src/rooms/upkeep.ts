@@ -74,8 +74,9 @@ export class Upkeep {
       await this.#tellTitle();
       await this.#renew();
     } catch (error) {
-      // Who is not in the room any more owes it nothing.
-      if (context.signal.aborted || replica.state.phase === "left") return;
+      // Who is not in the room any more, or not on the server, owes it nothing.
+      const isOut = replica.state.phase === "left" || context.refusal() !== undefined;
+      if (context.signal.aborted || isOut) return;
       if (mayPass(error)) return this.#laterAgain();
       context.notice(
         replica.room,
