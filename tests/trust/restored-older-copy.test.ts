@@ -111,6 +111,13 @@ test("a device that comes back only when the copy has gone on past where it was 
   await bobIsBack(gone);
 });
 
+test("so it does where the room changed there after that: it follows no change that follows others", async () => {
+  const gone = await goneOn();
+  await using _ = gone.hostile;
+  await gone.alice.client.rooms.renew(gone.bob.room);
+  await bobIsBack(gone);
+});
+
 test("so does one that died when it had read all of that log, and not drawn the conclusion", async () => {
   const gone = await goneOn();
   await using _ = gone.hostile;

@@ -270,8 +270,10 @@ export class RoomReplica {
       while (this.#incoming.length + this.#early.length > 0 && !this.#closed) {
         // Opening may be synchronous all through: whoever else has work gets a turn, and more records come in.
         if (!this.caughtUp) await this.context.clock.sleep(0, this.context.signal);
-        await this.exclusive(() => this.#batch());
-        if (this.#anew && this.caughtUp) await this.exclusive(() => this.#readAnew());
+        await this.exclusive(async () => {
+          await this.#batch();
+          if (this.#anew && this.caughtUp) await this.#readAnew();
+        });
         this.#advanced();
       }
     } catch (error) {
@@ -342,7 +344,8 @@ export class RoomReplica {
     if (record.kind === RecordKind.MESSAGE) {
       return await stepMessage({ ...this.#parts(), sequence }, record.data);
     }
-    await this.#anew?.take(sequence, record.data);
+    if (await this.#anew?.take(this.state, sequence, record.data))
+      return { changes: [], groupChanged: false };
     const foldedTo = this.state.roster?.foldedTo;
     const { result, group } = await stepHandshake(
       { ...this.#parts(), connection, sequence, readAgain: this.#readAgain === foldedTo },
