@@ -85,6 +85,10 @@ export const limits = {
   appendBurst: 4000,
   /** ... refilled at this rate a second. */
   appendsPerSecond: 500,
+  /** Signals and changes of presence that a device may make: a bucket of this size ... */
+  signalBurst: 200,
+  /** ... refilled at this rate a second. Each is told to everybody in its rooms. */
+  signalsPerSecond: 20,
   /** Grants kept by a server. */
   grantsMax: 10_000,
   inviteUsesMax: 1000,

@@ -8,8 +8,10 @@ import {
 import {
   CloseCode,
   EnvelopeKind,
+  ErrorCode,
   fromHex,
   PresenceState,
+  SignalKind,
   toHex,
   type UserId,
 } from "@sotto/protocol";
@@ -99,4 +101,25 @@ it("a defect in one connection ends that one alone", async () => {
   expect((await b.request({ case: "listRooms", value: {} })).case).toBe("roomList");
   using again = await world.online(alice);
   expect(again.isGone).toBe(false);
+});
+
+it("a device tells its companions only so often that it types or is away", async () => {
+  await using world = await EdgeWorld.start({
+    limits: { signalBurst: 3, signalsPerSecond: 0.001 },
+  });
+  const [alice, bob] = [await world.keyserver.newDevice(), await world.keyserver.newDevice()];
+  const room = fromHex(await world.keyserver.newRoom(alice, bob));
+  using a = await world.online(alice);
+  using other = await world.online(alice);
+  using b = await world.online(bob);
+  const signal = {
+    case: "sendSignal" as const,
+    value: { room, kind: SignalKind.TYPING },
+  };
+  const presence = { case: "setPresence" as const, value: { state: PresenceState.IDLE } };
+  const asked = [await a.request(signal), await other.request(signal), await a.request(presence)];
+  expect(asked.map((answer) => answer.case)).toEqual(["done", "done", "done"]);
+  for (const refused of [await a.request(signal), await other.request(presence)])
+    expect(refused).toMatchObject({ case: "error", value: { code: ErrorCode.RATE_LIMITED } });
+  expect((await b.request(signal)).case).toBe("done");
 });

@@ -1,7 +1,7 @@
 import type { DeviceId, UserId } from "@sotto/protocol";
 import type { EdgeLimits } from "../edge-limits.ts";
-import { TokenBucket } from "../token-bucket.ts";
 import type { Connection } from "./connection.ts";
+import { DeviceRates } from "./device-rates.ts";
 
 interface ConnectedDevice {
   readonly user: UserId;
@@ -15,15 +15,14 @@ export class ConnectedDevices {
   readonly #limits: EdgeLimits;
   readonly #devices = new Map<DeviceId, ConnectedDevice>();
   readonly #users = new Map<UserId, Set<DeviceId>>();
-  /**
-   * What a device's appends are taken from, whatever connection they come by. A bucket outlives the
-   * connections until it is full, so that a new login does not fill it.
-   */
-  readonly #appends = new Map<DeviceId, TokenBucket>();
+  readonly #appends: DeviceRates;
+  readonly #signals: DeviceRates;
   #sweptMs = Number.NEGATIVE_INFINITY;
 
   constructor(limits: EdgeLimits) {
     this.#limits = limits;
+    this.#appends = new DeviceRates(limits.appendBurst, limits.appendsPerSecond);
+    this.#signals = new DeviceRates(limits.signalBurst, limits.signalsPerSecond);
   }
 
   /** Counts a connection to its device. False where the device has as many as it may have. */
@@ -31,10 +30,8 @@ export class ConnectedDevices {
     this.#sweep(atMs);
     let entry = this.#devices.get(device);
     if (!entry) {
-      if (!this.#appends.has(device)) {
-        const { appendBurst, appendsPerSecond } = this.#limits;
-        this.#appends.set(device, new TokenBucket(appendBurst, appendsPerSecond, atMs));
-      }
+      this.#appends.add(device, atMs);
+      this.#signals.add(device, atMs);
       entry = { user, connections: new Set() };
       this.#devices.set(device, entry);
     }
@@ -60,9 +57,12 @@ export class ConnectedDevices {
 
   /** Milliseconds until the device may append again; 0, and one append taken, where it may now. */
   takeAppend(device: DeviceId, atMs: number): number {
-    const appends = this.#appends.get(device);
-    if (!appends || appends.take(atMs)) return 0;
-    return appends.waitMs(atMs);
+    return this.#appends.take(device, atMs);
+  }
+
+  /** The same for what its companions are told at once and nobody keeps. */
+  takeSignal(device: DeviceId, atMs: number): number {
+    return this.#signals.take(device, atMs);
   }
 
   ofDevice(device: DeviceId): Iterable<Connection> {
@@ -77,17 +77,17 @@ export class ConnectedDevices {
     return this.#users.keys();
   }
 
-  /** Buckets that are kept: of the devices here, and of those gone since they last appended. */
+  /** Buckets of appends that are kept: of the devices here, and of those gone since they last appended. */
   get bucketsKept(): number {
     return this.#appends.size;
   }
 
-  /** Forgets the full buckets of devices that are gone; the map grows only by logins, as this runs. */
+  /** The rates grow only by logins, as this runs. */
   #sweep(atMs: number): void {
     if (atMs - this.#sweptMs < sweepPeriodMs) return;
     this.#sweptMs = atMs;
-    for (const [device, bucket] of this.#appends) {
-      if (!this.#devices.has(device) && bucket.isFull(atMs)) this.#appends.delete(device);
-    }
+    const isHere = (device: DeviceId) => this.#devices.has(device);
+    this.#appends.sweep(atMs, isHere);
+    this.#signals.sweep(atMs, isHere);
   }
 }

@@ -48,6 +48,7 @@ const performers: Performers = {
   subscribe: ({ rooms }, effect) => rooms.subscribe(effect),
   unsubscribe: ({ rooms }, { room }) => rooms.unsubscribe(room),
   signal: ({ rooms }, effect) => rooms.signal(effect),
+  askPresence: ({ rooms }, effect) => rooms.askPresence(effect),
   setPresence: (hands, { state, begins }) => hands.setPresence(state, begins),
   beginUpload: ({ media }, effect) => media.beginUpload(effect),
   uploadBytes: ({ media }, { stream, bytes }) => media.fill(stream, bytes),

@@ -10,6 +10,7 @@ import type { ConnectionPort } from "./port.ts";
 type AppendEffect = Extract<Effect, { kind: "append" }>;
 type SubscribeEffect = Extract<Effect, { kind: "subscribe" }>;
 type SignalEffect = Extract<Effect, { kind: "signal" }>;
+type PresenceEffect = Extract<Effect, { kind: "askPresence" }>;
 
 /** Performs what a session wants done in rooms. */
 export class RoomEffects {
@@ -84,7 +85,12 @@ export class RoomEffects {
     }
   }
 
+  askPresence({ stream, state }: PresenceEffect): void {
+    if (this.#takesSignal(stream)) this.#port.feed({ kind: "presenceAllowed", stream, state });
+  }
+
   signal({ stream, room, signal }: SignalEffect): void {
+    if (!this.#takesSignal(stream)) return;
     const { user, device } = this.#port.principal;
     const { rosters, signals } = this.#parts;
     const work = rosters.member(room, device).then((roster): ResponseBody => {
@@ -126,8 +132,17 @@ export class RoomEffects {
     return [{ case: "subscribed", value }, subscription];
   }
 
+  /** False, and answered, where the device has made too many of them. */
+  #takesSignal(stream: number): boolean {
+    const { devices, clock } = this.#parts;
+    const retryAfterMs = devices.takeSignal(this.#port.principal.device, clock.monotonic());
+    if (retryAfterMs > 0) this.#refuse(stream, ErrorCode.RATE_LIMITED, retryAfterMs);
+    return retryAfterMs === 0;
+  }
+
   #refuse(stream: number, code: ErrorCode, retryAfterMs?: number): void {
-    const message = code === ErrorCode.RATE_LIMITED ? "too many messages" : "not confirmed now";
+    const message =
+      code === ErrorCode.RATE_LIMITED ? "too many in a short time" : "not confirmed now";
     this.#port.feed({ kind: "answered", stream, body: refusal(code, message, { retryAfterMs }) });
   }
 

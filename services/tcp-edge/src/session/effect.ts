@@ -92,6 +92,12 @@ export type Effect =
       readonly room: RoomId;
       readonly signal: SignalKind;
     }
+  /** Takes from the device's rate. Result: `presenceAllowed`, or `answered` where nothing is left of it. */
+  | {
+      readonly kind: "askPresence";
+      readonly stream: number;
+      readonly state: PresenceState;
+    }
   | {
       readonly kind: "setPresence";
       readonly state: PresenceState;

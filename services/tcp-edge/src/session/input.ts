@@ -1,4 +1,4 @@
-import type { CloseCode, ErrorCode, Frame, RoomId, UserId } from "@sotto/protocol";
+import type { CloseCode, ErrorCode, Frame, PresenceState, RoomId, UserId } from "@sotto/protocol";
 import type { ResponseBody } from "./response-body.ts";
 
 /** What the keyserver says of a device that wants to log in. */
@@ -28,6 +28,8 @@ export type Input =
   | { readonly kind: "admitted"; readonly facts: DeviceFacts; readonly tooMany: boolean }
   /** The login could not be judged: the keyserver does not answer. */
   | { readonly kind: "loginUnavailable" }
+  /** Result of `askPresence`. */
+  | { readonly kind: "presenceAllowed"; readonly stream: number; readonly state: PresenceState }
   /** A subscription ended by the edge's side. */
   | { readonly kind: "interrupted"; readonly room: RoomId; readonly code: ErrorCode }
   /** The device was removed from a room; the removing record is already on its way. */

@@ -327,7 +327,10 @@ describe("requests", () => {
   it("make a quiet connection seen, and quiet again", () => {
     const set = (state: PresenceState): RequestBody => ({ case: "setPresence", value: { state } });
     const session = ready(true);
-    const effectOf = (state: PresenceState) => ask(session, 1, set(state)).at(-1);
+    const effectOf = (state: PresenceState) => {
+      expect(ask(session, 1, set(state))).toEqual([{ kind: "askPresence", stream: 1, state }]);
+      return step(session, { kind: "presenceAllowed", stream: 1, state }).at(-1);
+    };
     expect(effectOf(PresenceState.IDLE)).toEqual({
       kind: "setPresence",
       state: PresenceState.IDLE,

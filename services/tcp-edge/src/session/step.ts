@@ -6,6 +6,7 @@ import type { Effect } from "./effect.ts";
 import { frame } from "./frame.ts";
 import type { Input } from "./input.ts";
 import { downloadEnded } from "./open-object.ts";
+import { presenceAllowed } from "./presence.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -33,6 +34,8 @@ export function step(session: Session, input: Input): readonly Effect[] {
       return admitted(session, input.facts, input.tooMany);
     case "loginUnavailable":
       return loginUnavailable(session);
+    case "presenceAllowed":
+      return presenceAllowed(session, input.stream, input.state);
     case "interrupted":
       return interrupted(session, input.room, input.code);
     case "removed":
