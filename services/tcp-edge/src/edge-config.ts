@@ -26,7 +26,7 @@ export interface EdgeConfig {
   readonly requestsPerAddressBurst?: number;
   /** Its refill a second. Default 40. */
   readonly requestsPerAddressPerSecond?: number;
-  /** Memory for pieces being uploaded, over all connections. Default 256 MiB. */
+  /** Memory for pieces being uploaded, over all connections; one user gets a quarter. Default 256 MiB. */
   readonly uploadBytesMax?: number;
   /** Where clients are sent when this edge drains; default: the same address. */
   readonly drainAddress?: string | undefined;

@@ -32,6 +32,9 @@ export interface EdgeDeps {
   readonly random?: (length: number) => Uint8Array;
 }
 
+/** Of the memory for pieces, one user's part. */
+const uploadShareMax = 1 / 4;
+
 /** A running edge. Disposing drains it first. The ports that it was given stay open. */
 export interface Edge extends AsyncDisposable {
   /** True while clients can log in and are delivered to. */
@@ -54,6 +57,7 @@ export async function startEdge(deps: EdgeDeps): Promise<Edge> {
   const { clock, config, bus, log, mediaLink } = deps;
   const randomBytes = deps.random ?? secureRandom;
   const limits = edgeLimits(config.limits);
+  const { uploadBytesMax = 256 * 1024 * 1024 } = config;
   const events = new EdgeEvents(deps.logger, deps.metrics);
   const calls = new ServiceCalls(bus);
   await using stack = new AsyncDisposableStack();
@@ -72,7 +76,7 @@ export async function startEdge(deps: EdgeDeps): Promise<Edge> {
     voucher,
     mediaLink,
     turn: new FlushTurn(),
-    uploadBudget: new ByteBudget(config.uploadBytesMax ?? 256 * 1024 * 1024),
+    uploadBudget: new ByteBudget(uploadBytesMax, Math.ceil(uploadBytesMax * uploadShareMax)),
     ...(await startSharedParts(stack, {
       bus,
       log,

@@ -25,6 +25,8 @@ type UploadEffect = Extract<Effect, { kind: "beginUpload" }>;
 
 /** A paused player asks again from where it was; one that holds a stream for ever holds it from others. */
 const creditWithinMs = 60_000;
+/** A piece that does not come holds memory that others' would take. */
+const bytesWithinMs = 60_000;
 
 /** Performs what a session wants done with media objects. */
 export class MediaEffects {
@@ -39,7 +41,14 @@ export class MediaEffects {
   constructor(port: ConnectionPort, parts: EdgeParts) {
     this.#port = port;
     this.#parts = parts;
-    this.#uploads = new Uploads(parts.mediaLink, parts.uploadBudget);
+    this.#uploads = new Uploads({
+      link: parts.mediaLink,
+      clock: parts.clock,
+      budget: parts.uploadBudget,
+      user: () => port.principal.user,
+      bytesWithinMs,
+      stalled: (stream) => this.#stalled(stream),
+    });
     port.ended.addEventListener("abort", () => {
       this.#uploads.dropAll();
       for (const download of this.#downloads.values()) download.cancel();
@@ -103,6 +112,12 @@ export class MediaEffects {
   cancel(stream: number): void {
     this.#downloads.get(stream)?.cancel();
     this.#downloads.delete(stream);
+  }
+
+  #stalled(stream: number): void {
+    this.#infoOfUpload.delete(stream);
+    const body = refusal(ErrorCode.UNAVAILABLE, "the piece did not come for too long");
+    this.#port.feed({ kind: "answered", stream, body });
   }
 
   /** Never rejects: what goes wrong is told to the session, unless the download was cancelled. */

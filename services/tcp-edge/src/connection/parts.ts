@@ -1,5 +1,6 @@
 import type { Clock } from "@sotto/clock";
 import type { MediaLink } from "@sotto/media-link";
+import type { UserId } from "@sotto/protocol";
 import type { ByteBudget } from "../byte-budget.ts";
 import type { EdgeLimits } from "../edge-limits.ts";
 import type { EdgeEvents } from "../events.ts";
@@ -36,5 +37,5 @@ export interface EdgeParts {
   readonly presenceFeed: PresenceFeed;
   readonly signals: Signals;
   readonly mediaLink: MediaLink;
-  readonly uploadBudget: ByteBudget;
+  readonly uploadBudget: ByteBudget<UserId>;
 }
