@@ -14,6 +14,8 @@ export interface Checks {
   readonly withheldRecords: boolean;
   /** The server's signed checkpoint is that of the records. */
   readonly checkpoint: boolean;
+  /** The directory is the one that whoever let this device in was shown. */
+  readonly owedHead: boolean;
   /** Heads inside messages are those of one directory. */
   readonly headGossip: boolean;
   /** Old records, read again at random, are what they were. */
@@ -55,6 +57,7 @@ export const allChecks: Checks = {
   directoryOverlap: true,
   withheldRecords: true,
   checkpoint: true,
+  owedHead: true,
   headGossip: true,
   oldRecords: true,
   leafJudged: true,

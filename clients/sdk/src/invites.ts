@@ -57,7 +57,7 @@ export async function createInvite(
     context.signKey,
   );
   await register(context, secret, options.uses ?? 1, grant);
-  return write(context, secret, { rooms });
+  return await write(context, secret, { rooms });
 }
 
 /**
@@ -86,7 +86,7 @@ async function createResetInvite(
   const allowed = await signReset(word, expiresAt, by);
   await register(context, secret, 1, new Uint8Array());
   await promised.promise(user.id, inviteKey.publicKey, rooms);
-  return write(context, secret, {
+  return await write(context, secret, {
     rooms: [],
     reset: { ...allowed, ...place, user: user.id, name: user.name },
   });
@@ -120,18 +120,22 @@ async function register(
   await connection.request({ case: "createInvite", value }, "inviteCreated");
 }
 
-function write(
+async function write(
   { profile, directory }: RoomContext,
   { secret, expiresAt }: InviteSecret,
   fields: Pick<Invite, "rooms" | "reset">,
-): CreatedInvite {
+): Promise<CreatedInvite> {
   const chain = directory.directory.user(profile.user)?.chain ?? [];
   const { logKey } = directory.trust;
   const made = makeInvite({
     ...profile.server,
     serverKeySha256: profile.serverKeySha256,
     ...(logKey ? { logKey } : {}),
-    inviter: { user: profile.user, chainHead: fromHex(chain.at(-1) ?? toHex(new Uint8Array(32))) },
+    inviter: {
+      user: profile.user,
+      chainHead: fromHex(chain.at(-1) ?? toHex(new Uint8Array(32))),
+      head: await directory.directory.head(),
+    },
     suite: profile.suite,
     ...fields,
     secret,

@@ -18,6 +18,7 @@ import {
   standingOf,
   unfinishedProfile,
 } from "./devices/unfinished.ts";
+import { owedHeadChange } from "./directory/owed-head.ts";
 import { logKeyChanges } from "./directory/pinned-log-key.ts";
 import { mayPass, SottoClientError, serverError } from "./errors.ts";
 import type { ProfileStore } from "./ports/profile-store.ts";
@@ -70,7 +71,9 @@ export async function join(options: JoinOptions): Promise<Profile> {
     const { serverToken } = await inviteKeys(invite.secret);
     // The keys are kept before the server hears of them: an account whose keys are lost is lost. Where the
     // answer is lost, the account may stand: the profile stays, and its login shows whether it does.
-    const kept = [...profileChanges(profile), ...logKeyChanges(invite.logKey)];
+    const { inviter, logKey } = invite;
+    const owed = inviter && { ...inviter.head, inviter };
+    const kept = [...profileChanges(profile), ...logKeyChanges(logKey), owedHeadChange(owed)];
     await store.commit([...kept, beginningChange("join")]);
     await connection.request({ case: "register", value: { serverToken, record } }, "registered");
   } catch (error) {

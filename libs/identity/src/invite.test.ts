@@ -13,7 +13,11 @@ const full: Invite = {
   serverKeySha256: randomBytes(32),
   logKey: randomBytes(32),
   auditorKeys: [randomBytes(32), randomBytes(32)],
-  inviter: { user: parseUserId(randomBytes(16)), chainHead: randomBytes(32) },
+  inviter: {
+    user: parseUserId(randomBytes(16)),
+    chainHead: randomBytes(32),
+    head: { size: 3, root: randomBytes(32) },
+  },
   reset: {
     user: parseUserId(randomBytes(16)),
     device: parseDeviceId(randomBytes(16)),

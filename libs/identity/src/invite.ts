@@ -11,6 +11,7 @@ import {
   type UserName,
 } from "@sotto/protocol";
 import { fromBase64Url, toBase64Url } from "./base64url.ts";
+import type { DirectoryHead } from "./directory.ts";
 import type { ResetAllowance } from "./record.ts";
 import {
   authorityOf,
@@ -35,7 +36,7 @@ export interface Invite {
   /** Ed25519 keys of auditors whose cosignatures are demanded. */
   readonly auditorKeys?: readonly Uint8Array[];
   /** Who invites; absent in the owner's own invite. */
-  readonly inviter?: { readonly user: UserId; readonly chainHead: Uint8Array };
+  readonly inviter?: Inviter;
   /** Whose identity may begin anew with it, by the owner's word. */
   readonly reset?: InviteReset;
   /** The cipher suite of everybody here; absent where the inviter does not know. */
@@ -46,6 +47,15 @@ export interface Invite {
   readonly secret: Uint8Array;
   /** Wall time, ms; 0 never. */
   readonly expiresAt: number;
+}
+
+/** Who invites, and the directory that they were shown: a newcomer believes no server that shows another one. */
+export interface Inviter {
+  readonly user: UserId;
+  /** SHA-256 of the last record of their chain, 32 bytes. */
+  readonly chainHead: Uint8Array;
+  /** The directory's head when the invite was made. */
+  readonly head: DirectoryHead;
 }
 
 /** The owner's word that an identity may begin anew: what `ResetAllowance` holds, for whom, and where it goes on. */
@@ -95,15 +105,16 @@ function fieldsOf(invite: Invite): [number, Uint8Array][] {
   if (invite.logKey) fields.push([Tag.logKey, invite.logKey]);
   for (const key of invite.auditorKeys ?? []) fields.push([Tag.auditor, key]);
   if (invite.inviter) {
-    const { user, chainHead } = invite.inviter;
-    fields.push([Tag.inviter, new Uint8Array([...fromHex(user), ...chainHead])]);
+    const { user, chainHead, head } = invite.inviter;
+    const shown = [...numberBytes(head.size), ...head.root];
+    fields.push([Tag.inviter, new Uint8Array([...fromHex(user), ...chainHead, ...shown])]);
   }
   for (const room of invite.rooms) fields.push([Tag.room, fromHex(room)]);
-  if (invite.expiresAt > 0) fields.push([Tag.expires, timeBytes(invite.expiresAt)]);
+  if (invite.expiresAt > 0) fields.push([Tag.expires, numberBytes(invite.expiresAt)]);
   if (invite.reset) {
     const { user, device, expires, signature, seq, prev, name } = invite.reset;
-    const word = [...fromHex(user + device), ...timeBytes(expires), ...signature];
-    const place = [...timeBytes(seq), ...fromHex(prev), ...new TextEncoder().encode(name)];
+    const word = [...fromHex(user + device), ...numberBytes(expires), ...signature];
+    const place = [...numberBytes(seq), ...fromHex(prev), ...new TextEncoder().encode(name)];
     fields.push([Tag.reset, Uint8Array.from([...word, ...place])]);
   }
   if (invite.suite) fields.push([Tag.suite, Uint8Array.of(suiteNumbers[invite.suite])]);
@@ -125,17 +136,21 @@ function readFields(fields: Map<number, Uint8Array[]>): Omit<Invite, "host" | "p
     serverKeySha256: sized(one(Tag.serverKey), 32),
     ...(logKey ? { logKey: sized(logKey, 32) } : {}),
     ...(auditorKeys.length > 0 ? { auditorKeys } : {}),
-    ...(inviter ? { inviter: readInviter(sized(inviter, 48)) } : {}),
+    ...(inviter ? { inviter: readInviter(sized(inviter, 88)) } : {}),
     ...(reset ? { reset: readReset(reset) } : {}),
     ...(suite ? { suite: readSuite(sized(suite, 1)) } : {}),
     rooms: all(Tag.room).map((room) => parseRoomId(room)),
     secret: sized(one(Tag.secret), 32),
-    expiresAt: expires ? readTime(sized(expires, 8)) : 0,
+    expiresAt: expires ? readNumber(sized(expires, 8)) : 0,
   };
 }
 
-function readInviter(value: Uint8Array) {
-  return { user: parseUserId(value.subarray(0, 16)), chainHead: value.slice(16) };
+function readInviter(value: Uint8Array): Inviter {
+  return {
+    user: parseUserId(value.subarray(0, 16)),
+    chainHead: value.slice(16, 48),
+    head: { size: readNumber(value.subarray(48, 56)), root: value.slice(56) },
+  };
 }
 
 function readSuite([number]: Uint8Array): InviteSuite {
@@ -152,20 +167,20 @@ function readReset(value: Uint8Array): InviteReset {
   return {
     user: parseUserId(value.subarray(0, 16)),
     device: parseDeviceId(value.subarray(16, 32)),
-    expires: readTime(value.subarray(32, 40)),
+    expires: readNumber(value.subarray(32, 40)),
     signature: value.slice(40, 104),
-    seq: readTime(value.subarray(104, 112)),
+    seq: readNumber(value.subarray(104, 112)),
     prev: toHex(value.subarray(112, resetFixedBytes)),
     name: foldName(text),
   };
 }
 
-function timeBytes(time: number): Uint8Array {
+function numberBytes(number: number): Uint8Array {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(time));
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(number));
   return bytes;
 }
 
-function readTime(value: Uint8Array): number {
+function readNumber(value: Uint8Array): number {
   return toSafeNumber(new DataView(value.buffer, value.byteOffset, 8).getBigUint64(0));
 }

@@ -53,6 +53,8 @@ export interface DirectoryFault {
 export interface WithheldRecords {
   readonly head: HeadWords;
   readonly by?: HeadBearer;
+  /** Whoever knows them, where the head is not signed; absent: another device of the same person. */
+  readonly knownBy?: "inviter";
   readonly at: number;
 }
 
@@ -67,10 +69,12 @@ export function forkError({ what }: DirectoryFault): SottoClientError {
 }
 
 /** What every send and commit answers until the records are there. */
-export function withheldError({ head }: WithheldRecords, size: number): SottoClientError {
+export function withheldError(withheld: WithheldRecords, size: number): SottoClientError {
+  const { head, knownBy } = withheld;
+  const other = knownBy === "inviter" ? "whoever invited you has" : "your other device has";
   return new SottoClientError(
     "DIRECTORY_WITHHELD",
-    `the server holds back records of its key directory: ${head.signature ? "it has signed for" : "your other device has"} ${head.size} and gives ${size}. ` +
+    `the server holds back records of its key directory: ${head.signature ? "it has signed for" : other} ${head.size} and gives ${size}. ` +
       "A device may have been revoked in one of them, so this device sends nothing until it has them. " +
       "A message that is refused for this is not kept to be sent later, unless it was on its way before: " +
       "send it again then",

@@ -1,5 +1,5 @@
 import { checkpointNote, type RecordChange, signCheckpoint, signLogKey } from "@sotto/identity";
-import { toHex } from "@sotto/protocol";
+import { fromHex, toHex } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import {
   newDevice,
@@ -352,4 +352,52 @@ test("a server that shows a linked device another directory is found out at its 
   await replica.logIn(server, 4, () => 0);
   for (const known of [replica, await open()]) expect(known.refusal()).toEqual(fork);
   expect(await owedHead(store), "it stays owed").toBeDefined();
+});
+
+test("a newcomer demands the directory that the one who invited them was shown, and their place in it", async () => {
+  const { server, store, open } = await world(0);
+  const [alice, eve] = [await TestPerson.named("alice"), await TestPerson.named("eve")];
+  server.records = [await alice.create(), await eve.create()];
+  const head = await server.head();
+  const invited = {
+    ...head,
+    inviter: { user: alice.user, chainHead: fromHex(alice.place().prev) },
+  };
+  await store.commit([owedHeadChange(invited)]);
+  expect(await owedHead(store)).toMatchObject({ size: 2, inviter: invited.inviter });
+  const all = server.records;
+  server.records = all.slice(0, 1);
+  const short = await open();
+  await short.logIn(server, 1, () => 0);
+  expect(short.refusal()).toMatchObject({
+    code: "DIRECTORY_WITHHELD",
+    message: expect.stringContaining("whoever invited you has 2 and gives 1"),
+  });
+  server.records = all;
+  const good = await open();
+  await good.logIn(server, 2, () => 0);
+  expect(good.refusal()).toBeUndefined();
+
+  const late = await alice.add(await newDevice());
+  server.records = [...all, late];
+  const wrong = [
+    { user: eve.user, chainHead: invited.inviter.chainHead },
+    { user: alice.user, chainHead: randomBytes(32) },
+    // It stands, but later than the head.
+    { user: alice.user, chainHead: fromHex(alice.place().prev) },
+  ];
+  for (const inviter of wrong) {
+    const other = new MemoryStore();
+    await other.commit([owedHeadChange({ ...head, inviter })]);
+    const { serverKeySha256 } = server;
+    const now = () => 7;
+    const replica = await DirectoryReplica.open({
+      ...{ store: other, checks: allChecks, serverKeySha256, now },
+    });
+    await replica.logIn(server, 3, () => 0);
+    expect(replica.refusal()).toMatchObject({
+      code: "DIRECTORY_FORK",
+      message: expect.stringContaining("whoever invited you"),
+    });
+  }
 });

@@ -2,7 +2,6 @@ import {
   type Checkpoint,
   checkpointOrigin,
   type Directory,
-  type DirectoryHead,
   openCheckpoint,
   verifyCheckpoint,
   verifyLogKey,
@@ -20,7 +19,7 @@ import {
   type WithheldRecords,
   withheldError,
 } from "./directory-fault.ts";
-import { owedHead, owedHeadChange } from "./owed-head.ts";
+import { type OwedHead, owedHead, owedHeadChange } from "./owed-head.ts";
 import { logKeyChanges, pinnedLogKey } from "./pinned-log-key.ts";
 
 /**
@@ -62,7 +61,7 @@ export class DirectoryTrust {
   #head: Checkpoint | undefined;
   #fault: DirectoryFault | undefined;
   #withheld: WithheldRecords | undefined;
-  #owed: DirectoryHead | undefined;
+  #owed: OwedHead | undefined;
   #behind = false;
 
   private constructor(options: TrustOptions) {
@@ -158,10 +157,16 @@ export class DirectoryTrust {
   }
 
   /** The server has signed this head and does not give its records. */
-  async withhold(head: Checkpoint, directory: Directory, by?: HeadBearer): Promise<void> {
+  async withhold(
+    head: Checkpoint,
+    directory: Directory,
+    by?: HeadBearer,
+    knownBy?: "inviter",
+  ): Promise<void> {
     if (!this.#options.checks.withheldRecords) return;
     if (this.#withheld && this.#withheld.head.size >= head.size) return;
-    this.#withheld = { head: wordsOf(head), ...(by ? { by } : {}), at: this.#options.now() };
+    const who = { ...(by ? { by } : {}), ...(knownBy ? { knownBy } : {}) };
+    this.#withheld = { head: wordsOf(head), ...who, at: this.#options.now() };
     await this.#save();
     this.onNotice(withheldError(this.#withheld, directory.size).message);
   }
@@ -219,21 +224,28 @@ export class DirectoryTrust {
     });
   }
 
-  /** False where the server does not give all that the device knows which linked this one. Rejects with DIRECTORY_FORK. */
+  /** False where the server does not give all that whoever let this device in knows. Rejects with DIRECTORY_FORK. */
   async #meetOwed(directory: Directory, patient: boolean): Promise<boolean> {
     const owed = this.#owed;
-    if (!owed) return true;
+    if (!owed || !this.#options.checks.owedHead) return true;
     const head = { ...owed, signature: new Uint8Array() };
     if (owed.size > directory.size) {
-      if (!patient) await this.withhold(head, directory);
+      if (!patient) await this.withhold(head, directory, undefined, owed.inviter && "inviter");
       return false;
     }
     const root = await directory.root(owed.size);
+    const who = owed.inviter ? "whoever invited you" : "your other device";
     if (!equalBytes(root, owed.root))
       throw await this.fail({
         kind: "fork",
-        what: `your other device was shown another one: of ${owed.size} records there are two`,
+        what: `${who} was shown another one: of ${owed.size} records there are two`,
         expected: toHex(root),
+        shown: wordsOf(head),
+      });
+    if (owed.inviter && !standsIn(directory, owed.inviter, owed.size))
+      throw await this.fail({
+        kind: "fork",
+        what: `${who} is another person in it than in the invite, which was damaged, or not made by them`,
         shown: wordsOf(head),
       });
     this.#owed = undefined;
@@ -262,6 +274,17 @@ export class DirectoryTrust {
     const value = utf8(JSON.stringify(json));
     await this.#options.store.commit([{ table: "meta", key: trustKey, value }]);
   }
+}
+
+/** True where a chain had that head among the first `size` records. */
+function standsIn(
+  directory: Directory,
+  { user, chainHead }: NonNullable<OwedHead["inviter"]>,
+  size: number,
+): boolean {
+  const hash = toHex(chainHead);
+  const index = directory.indexOf(hash);
+  return index !== undefined && index < size && directory.user(user)?.chain.includes(hash) === true;
 }
 
 /** A head as it is kept and shown. */
