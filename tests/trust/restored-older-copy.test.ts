@@ -118,6 +118,14 @@ test("so it does where the room changed there after that: it follows no change t
   await bobIsBack(gone);
 });
 
+test("so it does where somebody new was let in and changed the room last", async () => {
+  const gone = await goneOn();
+  await using _ = gone.hostile;
+  const dave = await gone.hostile.world.person("dave");
+  await dave.client.rooms.renew(gone.bob.room);
+  await bobIsBack(gone);
+});
+
 test("so does one that died when it had read all of that log, and not drawn the conclusion", async () => {
   const gone = await goneOn();
   await using _ = gone.hostile;
@@ -127,6 +135,29 @@ test("so does one that died when it had read all of that log, and not drawn the 
   const value = utf8(JSON.stringify(state));
   await bob.store.commit([{ table: "rooms", key: bob.room, value }]);
   await bobIsBack(gone);
+});
+
+test("nobody comes back into the group of a copy that holds somebody who was removed since", async () => {
+  await using hostile = await HostileWorld.start();
+  const { world } = hostile;
+  const [alice, bob, carol] = await world.people("alice", "bob", "carol");
+  const members = () => bob.client.rooms.members("general").length;
+  await until("bob knows carol", () => members() === 3);
+  const told = notices(bob.client);
+  const copy = join(world.folder, "copy");
+  await world.stopServer();
+  await cp(world.data, copy, { recursive: true });
+  await world.startServer();
+  await alice.client.rooms.remove("general", "carol");
+  await until("bob knows that she is out", () => members() === 2);
+  await Promise.all([alice, carol].map(({ client }) => client[Symbol.asyncDispose]()));
+  await world.stopServer();
+  await rm(world.data, { recursive: true });
+  await cp(copy, world.data, { recursive: true });
+  await world.startServer();
+  const words = /holds somebody who is not in the room/;
+  await until("bob is told", () => words.test(told.join()), 30_000);
+  expect(bob.client.rooms.find("general").phase).toBe("lost");
 });
 
 test("control: the same copy, gone on by itself with another record in carol's place, is a fork", async () => {

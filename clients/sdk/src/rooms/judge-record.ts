@@ -16,17 +16,15 @@ export type JudgedRecord =
   | { readonly envelope: Envelope; readonly breach: undefined }
   | { readonly envelope: Envelope | undefined; readonly breach: Error };
 
+/** A handshake record's place, and by what it is judged. */
+export type RecordPlace = Pick<HandshakeStep, "context" | "state" | "connection" | "sequence">;
+
 /**
  * Judges a handshake record by the room's records before it and by the directory of which it speaks, and by
  * nothing else, so that everybody judges alike. Rejects where the directory cannot be had now.
  */
 export async function judgeRecord(
-  {
-    context,
-    state,
-    connection,
-    sequence,
-  }: Pick<HandshakeStep, "context" | "state" | "connection" | "sequence">,
+  { context, state, connection, sequence }: RecordPlace,
   data: Uint8Array,
 ): Promise<JudgedRecord> {
   try {

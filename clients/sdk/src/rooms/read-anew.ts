@@ -1,6 +1,7 @@
-import { decodeEnvelope, type Roster } from "@sotto/identity";
-import { toHex, toSafeNumber } from "@sotto/protocol";
+import { committerOf, leaves, type Roster, type RosterDevice } from "@sotto/identity";
+import { type DeviceId, type Envelope, EnvelopeKind, toHex, toSafeNumber } from "@sotto/protocol";
 import { sha256 } from "../bytes.ts";
+import { judgeRecord, type RecordPlace } from "./judge-record.ts";
 import { loseStep } from "./lose-step.ts";
 import type { RoomState } from "./room-state.ts";
 
@@ -17,26 +18,43 @@ export class ReadAnew {
   }
 
   /** What this device has followed to. */
-  readonly #followed: Pick<Roster, "foldedTo" | "headHash"> | undefined;
+  readonly #followed: Roster | undefined;
+  /** Whom records of the log let in that this device did not know of. */
+  readonly #came = new Map<DeviceId, RosterDevice>();
   /** The log holds the record that this device has followed to. */
   #same = false;
   #last: { readonly sequence: number; readonly sha256: string; readonly epoch: number } | undefined;
 
   private constructor(followed: Roster | undefined) {
-    this.#followed = followed && { foldedTo: followed.foldedTo, headHash: followed.headHash };
+    this.#followed = followed;
   }
 
   /** A handshake record of the log. True where it follows others than this device did, which cannot follow it. */
-  async take({ phase }: RoomState, sequence: number, data: Uint8Array): Promise<boolean> {
+  async take(step: RecordPlace, data: Uint8Array): Promise<boolean> {
+    const { state, sequence } = step;
     const hash = toHex(await sha256(data));
     const { foldedTo = sequence, headHash } = this.#followed ?? {};
     if (sequence === foldedTo && hash === headHash) this.#same = true;
-    try {
-      this.#last = { sequence, sha256: hash, epoch: toSafeNumber(decodeEnvelope(data).epoch) };
-    } catch {
-      // One that cannot be read is passed over by everybody.
+    // One that cannot be read is passed over by everybody.
+    const { envelope } = await judgeRecord(step, data);
+    if (envelope) {
+      this.#last = { sequence, sha256: hash, epoch: toSafeNumber(envelope.epoch) };
+      this.#noteComers(envelope, sequence);
     }
-    return phase === "active" && sequence > foldedTo && !this.#same;
+    return state.phase === "active" && sequence > foldedTo && !this.#same;
+  }
+
+  /** Only whom a member let in, and nobody who had left when this device knew the room last. */
+  #noteComers(envelope: Envelope, entered: number): void {
+    const followed = this.#followed;
+    if (!followed) return;
+    const known = new Map([...followed.devices, ...this.#came]);
+    const by = committerOf(envelope);
+    const own = [...known.values()].some(({ user }) => user === by.user);
+    const comes = envelope.kind === EnvelopeKind.REJOIN && own ? [by] : [];
+    for (const leaf of known.has(by.device) ? leaves(envelope.added) : comes)
+      if (!known.has(leaf.device) && !followed.former.includes(leaf.user))
+        this.#came.set(leaf.device, { ...leaf, entered });
   }
 
   /** The log was read to its head. */
@@ -46,7 +64,8 @@ export class ReadAnew {
     if (!this.#last || !roster || phase !== "active" || this.#last.sha256 === roster.headHash)
       return;
     const { sequence: foldedTo, sha256: headHash, epoch } = this.#last;
-    state.roster = { ...roster, foldedTo, headHash, epoch };
+    const devices = new Map([...this.#came, ...roster.devices]);
+    state.roster = { ...roster, devices, foldedTo, headHash, epoch };
     state.policies = [];
     state.epochSeen = 0;
     state.skipped = [];

@@ -344,7 +344,7 @@ export class RoomReplica {
     if (record.kind === RecordKind.MESSAGE) {
       return await stepMessage({ ...this.#parts(), sequence }, record.data);
     }
-    if (await this.#anew?.take(this.state, sequence, record.data))
+    if (await this.#anew?.take({ ...this.#parts(), connection, sequence }, record.data))
       return { changes: [], groupChanged: false };
     const foldedTo = this.state.roster?.foldedTo;
     const { result, group } = await stepHandshake(
