@@ -186,7 +186,7 @@ test("no program switches a check of the client off", () => {
       production.filter((path) => sdk.test(path)),
       (path) => codeOf(path).match(/\bchecks\s*:\s*\{|\.\.\.allChecks/g) ?? [],
     ),
-  ).toEqual(["clients/sdk/src/client.ts: ...allChecks"]);
+  ).toEqual(["clients/sdk/src/open-client.ts: ...allChecks"]);
 });
 
 test("every check of the client is read where it is made", () => {

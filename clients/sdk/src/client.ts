@@ -1,70 +1,34 @@
-import { type Clock, systemClock } from "@sotto/clock";
-import { signerFromSeed } from "@sotto/identity";
-import { type CryptoEngine, createMls } from "@sotto/mls";
 import {
   type Authenticated,
   type Event,
   fromHex,
-  limits,
   PresenceState,
   type Record as RecordMessage,
   SignalKind,
   toSafeNumber,
   type UserId,
 } from "@sotto/protocol";
-import { type SealCrypto, webSealCrypto } from "@sotto/sealed-media";
 import type { Archive } from "./archive/archive.ts";
-import { openArchive } from "./archive/open-archive.ts";
-import { allChecks, type Checks } from "./checks.ts";
 import type { Connection } from "./connection/connection.ts";
-import { Session } from "./connection/session.ts";
+import type { Session } from "./connection/session.ts";
 import { DevicesDesk } from "./devices/devices-desk.ts";
-import { PromisedRooms } from "./devices/promised-rooms.ts";
-import { beginningChange, notFinished, openableProfile } from "./devices/unfinished.ts";
 import { DirectoryDesk } from "./directory/directory-desk.ts";
-import { DirectoryReplica } from "./directory/directory-replica.ts";
-import { HeadGossip } from "./directory/head-gossip.ts";
-import { watchDirectory } from "./directory/watch-directory.ts";
-import { SottoClientError } from "./errors.ts";
-import { type ClientEvent, LiveEvents, type PresenceWord } from "./events.ts";
+import { closed, SottoClientError } from "./errors.ts";
+import type { ClientEvent, LiveEvents, PresenceWord } from "./events.ts";
 import { makeFirstRoom } from "./first-room.ts";
-import { History, type ListenOptions } from "./history/history.ts";
+import type { ListenOptions } from "./history/history.ts";
 import type { NumberedEntry } from "./history/history-entry.ts";
 import { type CreatedInvite, createInvite, type InviteOptions } from "./invites.ts";
-import { KeyPackages } from "./key-packages.ts";
 import { MediaLibrary } from "./media/media-library.ts";
+import { type ClientOptions, type ClientParts, openParts } from "./open-client.ts";
 import { People } from "./people.ts";
-import type { ProfileStore } from "./ports/profile-store.ts";
-import type { Transport } from "./ports/transport.ts";
 import { PresenceView } from "./presence.ts";
 import type { Profile } from "./profile.ts";
 import { RoomDesk } from "./room-desk.ts";
-import { DisabledPeople } from "./rooms/disabled-people.ts";
-import { Outbox } from "./rooms/outbox.ts";
-import { Parts } from "./rooms/parts.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
-import { Rooms } from "./rooms/rooms.ts";
+import type { Rooms } from "./rooms/rooms.ts";
 import type { Sent } from "./rooms/sender.ts";
 import { ServerEvents } from "./server-events.ts";
-import { Trouble } from "./trouble.ts";
-
-export interface ClientOptions {
-  readonly store: ProfileStore;
-  readonly transport: Transport;
-  /** A quiet client makes nobody appear online and hears no presence. Default false. */
-  readonly quiet?: boolean;
-  readonly clock?: Clock;
-  /** Numbers from 0 (inclusive) to 1 (exclusive), for jitter only. */
-  readonly random?: () => number;
-  /** Primitives for media; default: the platform's WebCrypto. */
-  readonly sealCrypto?: SealCrypto;
-  /** Primitives for groups and messages; default: the platform's WebCrypto. */
-  readonly mlsEngine?: CryptoEngine;
-  /** One-time KeyPackages to keep at the server. */
-  readonly keyPackagesTarget?: number;
-  /** For tests that show that a check bites. */
-  readonly checks?: Partial<Checks>;
-}
 
 const requestTimeoutMs = 30_000;
 
@@ -102,15 +66,7 @@ export class SottoClient implements AsyncDisposable {
   #ready = false;
   #connection: Connection | undefined;
 
-  private constructor(parts: {
-    context: RoomContext;
-    rooms: Rooms;
-    archive: Archive;
-    session: Session;
-    live: LiveEvents;
-    stop: AbortController;
-    quiet: { now: boolean };
-  }) {
+  private constructor(parts: ClientParts) {
     this.#context = parts.context;
     this.#rooms = parts.rooms;
     this.#session = parts.session;
@@ -128,112 +84,23 @@ export class SottoClient implements AsyncDisposable {
     this.archive = parts.archive;
   }
 
-  /** Opens the profile in the store and begins to connect. Throws NO_PROFILE, UNFINISHED, PROFILE_BROKEN. */
+  /** Opens the profile in the store and begins to connect. Throws NO_PROFILE, PROFILE_BROKEN. */
   static async open(options: ClientOptions): Promise<SottoClient> {
-    const { store } = options;
-    const { profile, beginning } = await openableProfile(store);
-    const clock = options.clock ?? systemClock;
-    const random = options.random ?? Math.random;
-    const stop = new AbortController();
-    const live = new LiveEvents();
-    const checks = { ...allChecks, ...options.checks };
-    const { serverKeySha256 } = profile;
-    const now = () => clock.now();
-    const directory = await DirectoryReplica.open({ store, checks, serverKeySha256, now });
-    const { mlsEngine } = options;
-    const mls = createMls({
-      suite: profile.suite,
-      now: () => clock.now(),
-      ...(mlsEngine && { engine: mlsEngine }),
-    });
-    const mlsKey = {
-      publicKey: (await signerFromSeed(profile.secrets.mls)).publicKey,
-      privateKey: profile.secrets.mls,
-    };
-    const leaf = {
-      user: profile.user,
-      device: profile.device,
-      get recordHash() {
-        const own = directory.directory.device(profile.device);
-        if (!own)
-          throw (
-            directory.refusal() ??
-            new SottoClientError("NOT_REACHABLE", "this device has not seen its own record yet")
-          );
-        return fromHex(own.recordHash);
-      },
-    };
-    const target = options.keyPackagesTarget ?? limits.keyPackagesMax;
-    const quiet = { now: options.quiet ?? false };
     let client: SottoClient | undefined;
-    const session = new Session(
-      {
-        transport: options.transport,
-        address: profile.server,
-        serverKeySha256,
-        device: profile.device,
-        authKey: await signerFromSeed(profile.secrets.auth),
-        clock,
-        random,
-        quiet: () => quiet.now,
-        checks,
-        ...(beginning && { unknown: (cause) => notFinished(beginning, cause) }),
-      },
-      {
-        event: (event) => {
-          if (client) client.#take(event);
-        },
-        record: (record) => {
-          if (client) client.#record(record);
-        },
-        greeted: (connection, hello) => directory.greeted(connection, hello),
-        online: async (connection, login) => {
-          if (beginning) await store.commit([beginningChange(undefined)]);
-          if (client) await client.#online(connection, login);
-        },
-        offline: (reason) => live.emit({ type: "connection", state: "offline", reason }),
-        refused: (error) => live.emit({ type: "notice", text: error.message }),
-      },
-    );
-    const trouble = await Trouble.open(store, clock, random);
-    trouble.online = () => session.ready(requestTimeoutMs, stop.signal);
-    const notice = (room: string, text: string) => live.emit({ type: "notice", room, text });
-    const context: RoomContext = {
-      profile,
-      leaf,
-      mls,
-      mlsKey,
-      signKey: await signerFromSeed(profile.secrets.sign),
-      store,
-      history: await History.open(store),
-      outbox: await Outbox.open(store),
-      directory,
-      heads: new HeadGossip({ replica: directory, online: trouble.online, notice, clock }),
-      checks,
-      trouble,
-      keyPackages: new KeyPackages({ mls, store, leaf, mlsKey, target, now }),
-      parts: new Parts(clock, checks),
-      disabled: new DisabledPeople(profile.serverKeySha256),
-      promised: await PromisedRooms.open(store),
-      sealCrypto: options.sealCrypto ?? webSealCrypto,
-      clock,
-      random,
-      signal: stop.signal,
-      online: (timeoutMs, signal) => session.ready(timeoutMs, signal),
-      refusal: () => session.refusal,
-      notice: (room, text) => live.emit({ type: "notice", ...(room && { room }), text }),
+    const opened = (): SottoClient => {
+      if (!client) throw new Error("a connection before there is a client");
+      return client;
     };
-    const rooms = await Rooms.open(context);
-    const archive = await openArchive(context, rooms, () =>
-      client ? client.#connection : undefined,
-    );
-    context.history.onQueued = () => archive.wake();
-    client = new SottoClient({ context, rooms, archive, session, live, stop, quiet });
-    const opened = client;
-    rooms.onChanged(() => opened.#checkReady());
-    watchDirectory(context, rooms, archive);
-    session.start();
-    return opened;
+    const parts = await openParts(options, {
+      event: (event) => opened().#take(event),
+      record: (record) => opened().#record(record),
+      online: (connection, login) => opened().#online(connection, login),
+      connection: () => client && opened().#connection,
+    });
+    client = new SottoClient(parts);
+    parts.rooms.onChanged(() => opened().#checkReady());
+    parts.session.start();
+    return client;
   }
 
   /** Resolves when the client is logged in. Rejects with NOT_REACHABLE or the reason of a refusal. */
@@ -273,17 +140,24 @@ export class SottoClient implements AsyncDisposable {
     return await createInvite(this.#context, this.rooms, this.people, options);
   }
 
-  /** This device's own history, its own messages included, and what follows. */
-  history(options: Partial<ListenOptions> = {}): AsyncGenerator<NumberedEntry, void, undefined> {
-    return this.#context.history.read({ follow: false, ...options });
+  /**
+   * This device's own history, its own messages included, and with `follow` what comes. Ends when the client is
+   * closed.
+   */
+  async *history(
+    options: Partial<ListenOptions> = {},
+  ): AsyncGenerator<NumberedEntry, void, undefined> {
+    const signal = this.#until(options.signal);
+    try {
+      yield* this.#context.history.read({ follow: false, ...options, signal });
+    } catch (error) {
+      if (!this.#stop.signal.aborted) throw error;
+    }
   }
 
   /** What is not kept: presence (those who are here first), typing, connection, notices, `ready`. */
-  async *live(
-    signal: AbortSignal = this.#stop.signal,
-  ): AsyncGenerator<ClientEvent, void, undefined> {
-    const both = AbortSignal.any([signal, this.#stop.signal]);
-    const events = this.#live.subscribe(both);
+  async *live(signal?: AbortSignal): AsyncGenerator<ClientEvent, void, undefined> {
+    const events = this.#live.subscribe(this.#until(signal));
     for (const [user, state] of this.#presence.present()) yield { type: "presence", user, state };
     if (this.#ready) yield { type: "ready" };
     yield* events;
@@ -328,7 +202,7 @@ export class SottoClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new SottoClientError("CLOSED", "this client was closed"));
+    this.#stop.abort(closed());
     this.#rooms.close();
     await this.#session[Symbol.asyncDispose]();
     await this.archive[Symbol.asyncDispose]();
@@ -368,6 +242,11 @@ export class SottoClient implements AsyncDisposable {
 
   #take(event: Event): void {
     if (this.#connection) this.#events.take(this.#connection, event);
+  }
+
+  /** Aborts with a signal of the caller's, and when the client is closed. */
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
   }
 
   #isReady(): boolean {

@@ -46,7 +46,7 @@ export type SottoClientErrorCode =
   | "TOO_LARGE"
   /** Another device of the person, or a recovery, took this device out for good. */
   | "REVOKED"
-  /** The client was closed. */
+  /** The client was closed. A message that was in its outbox by then goes out when the profile is opened again. */
   | "CLOSED"
   /** The server's key directory is not one, or breaks its rules: nothing is sent any more. The proof is kept. */
   | "DIRECTORY_FORK"
@@ -65,6 +65,11 @@ export class SottoClientError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** The reason for which everything ends that still waits when a client is closed. */
+export function closed(): SottoClientError {
+  return new SottoClientError("CLOSED", "this client was closed");
 }
 
 /** True where the same call may go through after a reconnect. */

@@ -1,5 +1,6 @@
+export { Archive } from "./archive/archive.ts";
 export { allChecks, type Checks } from "./checks.ts";
-export { type ClientOptions, SottoClient } from "./client.ts";
+export { SottoClient } from "./client.ts";
 export { DevicesDesk, type OwnDevice } from "./devices/devices-desk.ts";
 export { Link, type LinkedDevice } from "./devices/give-link.ts";
 export { type RecoverOptions, recover } from "./devices/recover.ts";
@@ -32,6 +33,7 @@ export {
 } from "./media/media-library.ts";
 export type { MediaSource } from "./media/media-source.ts";
 export type { Shared, ShareOptions } from "./media/share-media.ts";
+export type { ClientOptions } from "./open-client.ts";
 export { type DeviceView, People, type PersonKeys } from "./people.ts";
 export { MemoryStore } from "./ports/memory-store.ts";
 export type {

@@ -53,7 +53,8 @@ export class Connection {
   readonly #events: ConnectionEvents;
   #transport: TransportConnection | undefined;
   #nextStream = 1;
-  #closedBecause: string | undefined;
+  /** What everything that waits is rejected with. */
+  #failure: SottoClientError | undefined;
   #reconnectAfterMs: number | undefined;
   #closeCode: number | undefined;
   #serverKey: Uint8Array = new Uint8Array();
@@ -102,7 +103,7 @@ export class Connection {
   }
 
   get closed(): boolean {
-    return this.#closedBecause !== undefined;
+    return this.#failure !== undefined;
   }
 
   /**
@@ -185,13 +186,14 @@ export class Connection {
     }
   }
 
-  close(reason = "closed by this client"): void {
+  /** Ends the connection: what waits is rejected with `failure`, by default NOT_REACHABLE. */
+  close(reason = "closed by this client", failure: SottoClientError = lost(reason)): void {
+    this.#close(reason, failure);
     this.#transport?.close();
-    this.#close(reason);
   }
 
   #begin(body: RequestBody): { stream: number; answer: Promise<ResponseBody> } {
-    if (this.#closedBecause !== undefined) throw lost(this.#closedBecause);
+    if (this.#failure) throw this.#failure;
     const stream = this.#nextStream;
     this.#nextStream = stream >= 0xffff_fffe ? 1 : stream + 1;
     const answer = new Promise<ResponseBody>((resolve, reject) => {
@@ -206,7 +208,7 @@ export class Connection {
   }
 
   async #sendPatiently(bytes: Uint8Array): Promise<void> {
-    if (this.#closedBecause !== undefined) throw lost(this.#closedBecause);
+    if (this.#failure) throw this.#failure;
     if (this.#send(bytes)) return;
     await new Promise<void>((resolve) => this.#waitingForDrain.push(resolve));
   }
@@ -216,7 +218,7 @@ export class Connection {
   }
 
   #receive(bytes: Uint8Array): void {
-    if (this.#closedBecause !== undefined) return;
+    if (this.#failure) return;
     try {
       for (const frame of this.#decoder.push(bytes)) this.#dispatch(frame);
     } catch (error) {
@@ -274,10 +276,9 @@ export class Connection {
     this.close(close.message || "the server closed the connection");
   }
 
-  #close(reason: string): void {
-    if (this.#closedBecause !== undefined) return;
-    this.#closedBecause = reason;
-    const error = lost(reason);
+  #close(reason: string, error: SottoClientError = lost(reason)): void {
+    if (this.#failure) return;
+    this.#failure = error;
     this.#helloFailed?.(error);
     for (const pending of this.#pending.values()) pending.reject(error);
     for (const media of this.#media.values()) media.fail(error);

@@ -17,7 +17,7 @@ import {
 } from "@sotto/protocol";
 import { randomBytes } from "../bytes.ts";
 import type { Checks } from "../checks.ts";
-import { SottoClientError } from "../errors.ts";
+import { closed, SottoClientError } from "../errors.ts";
 import type { ServerAddress, Transport, TransportConnection } from "../ports/transport.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
@@ -98,12 +98,12 @@ export class Session implements AsyncDisposable {
 
   /**
    * The logged-in connection, waited for up to `timeoutMs`. Rejects with NOT_REACHABLE, with the
-   * reason of a refusal, or with the signal's reason.
+   * reason of a refusal, with CLOSED once this is disposed, or with the signal's reason.
    */
   async ready(timeoutMs: number, signal?: AbortSignal): Promise<Connection> {
+    this.#stop.signal.throwIfAborted();
     if (this.#connection) return this.#connection;
     if (this.#refused) throw this.#refused;
-    if (this.#stop.signal.aborted) throw new SottoClientError("CLOSED", "this client was closed");
     signal?.throwIfAborted();
     return await new Promise<Connection>((resolve, reject) => {
       const waiter = {
@@ -129,8 +129,9 @@ export class Session implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new SottoClientError("CLOSED", "this client was closed"));
-    this.#open?.close();
+    const reason = closed();
+    this.#stop.abort(reason);
+    this.#open?.close(reason.message, reason);
     for (const waiter of this.#waiting) waiter.reject(this.#stop.signal.reason);
     await this.#running;
   }
@@ -184,7 +185,7 @@ export class Session implements AsyncDisposable {
       );
       connection = opened.connection;
       this.#open = connection;
-      if (this.#stop.signal.aborted) connection.close();
+      if (this.#stop.signal.aborted) connection.close("closed", this.#stop.signal.reason);
       const { hello, transport } = opened;
       const { checks, serverKeySha256, clock } = this.#options;
       if (checks.serverPin) await checkServer(hello, transport, serverKeySha256, clock.now());

@@ -203,7 +203,7 @@ export class History {
     const late = new LateEntries(options.fromOrder ?? "");
     if (options.follow) this.#late.add(late);
     try {
-      for (let told = false; ; ) {
+      for (let told = false; !(told && options.signal?.aborted); ) {
         const seen = this.#next;
         const page = await this.#store.scan("history", {
           after: late.reached,
@@ -223,7 +223,7 @@ export class History {
         if (page.length === pageEntries) continue;
         if (!told) await options.caughtUp?.();
         told = true;
-        if (!options.follow || options.signal?.aborted) return;
+        if (!options.follow) return;
         if (seen === this.#next && !late.waiting) await this.#more(options.signal);
       }
     } finally {
@@ -233,6 +233,7 @@ export class History {
 
   #more(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
       const wake = () => {
         this.#waiting.delete(wake);
         signal?.removeEventListener("abort", wake);

@@ -38,7 +38,8 @@ export async function openMedia(
       crypto: context.sealCrypto,
     });
   });
-  return async function* (start, end, signal) {
+  return async function* (start, end, given) {
+    const signal = given ? AbortSignal.any([given, context.signal]) : context.signal;
     const fetch = (offset: number, length: number) =>
       fetchSealed(context, room, object, offset, length, signal);
     try {

@@ -61,7 +61,7 @@ export async function shareMedia(
   const sent = await room.say({ case: "media", value: manifest }, options.signal);
   // Whoever shares it opens it next: by then this device knows it too, where the room can be read.
   const seen = () => room.replica.state.cursor >= sent.sequence;
-  await room.replica.until(seen, connectTimeoutMs).catch(() => {});
+  await room.replica.until(seen, connectTimeoutMs).catch(() => context.signal.throwIfAborted());
   await context.store.commit([{ table: "uploads", key: name, value: undefined }]);
   const pieces = sealed.hashes.length;
   return {
@@ -109,10 +109,8 @@ async function uploadSealed(
     } catch (error) {
       if (!mayPass(error) || attempt >= attemptsMax) throw error;
       options.signal?.throwIfAborted();
-      await context.clock.sleep(
-        Math.min(retryWaitMaxMs, retryWaitMs * 2 ** attempt),
-        context.signal,
-      );
+      const waitMs = Math.min(retryWaitMaxMs, retryWaitMs * 2 ** attempt);
+      await context.clock.sleep(waitMs, context.signal);
     }
   }
 }

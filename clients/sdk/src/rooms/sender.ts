@@ -66,11 +66,13 @@ export class Sender {
   /**
    * Puts a message into the outbox and resolves when the server has it durably. Aborting withdraws it
    * where it surely was not sent; otherwise it stays and goes out when it can. Rejects with DIRECTORY_FORK and
-   * DIRECTORY_WITHHELD where the key directory cannot be trusted.
+   * DIRECTORY_WITHHELD where the key directory cannot be trusted, with CLOSED when the client is closed: what is in
+   * the outbox stays there, and goes out when the profile is opened again.
    */
   async send(body: Content["body"], signal?: AbortSignal): Promise<Sent> {
     signal?.throwIfAborted();
     const { context, state } = this.#room;
+    context.signal.throwIfAborted();
     const refusal = context.directory.refusal();
     if (refusal) throw refusal;
     const id = parseMessageId(randomBytes(16));
@@ -90,12 +92,16 @@ export class Sender {
     const abort = () => {
       this.#withdraw(id, signal?.reason).catch((error) => this.#waiters.get(id)?.reject(error));
     };
+    const close = () => this.#waiters.get(id)?.reject(context.signal.reason);
     signal?.addEventListener("abort", abort, { once: true });
+    context.signal.addEventListener("abort", close, { once: true });
+    if (context.signal.aborted) close();
     this.wake();
     try {
       return await sent;
     } finally {
       signal?.removeEventListener("abort", abort);
+      context.signal.removeEventListener("abort", close);
       this.#waiters.delete(id);
     }
   }
