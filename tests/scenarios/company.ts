@@ -52,7 +52,9 @@ export class Company implements AsyncDisposable {
     const joined = await this.arrive(name, invite, options);
     await joined.client.online();
     if (!owner) this.#owner = joined;
-    await joined.client.rooms.waitFor("general", 10_000);
+    await joined.client.rooms.waitFor("general", 10_000).catch(async (cause) => {
+      throw new Error(`${name} is not let in; ${await whereabouts()}`, { cause });
+    });
     return joined;
   }
 

@@ -97,9 +97,9 @@ test("control: without that check bob goes on sealing for the thief", async () =
     withheldRecords: false,
   });
   await using _ = hostile;
+  const before = archived();
   await carol.client.send(plans, "did you hear of alice's phone?");
   await until("bob reads", async () => (await texts(bob)).length > 0);
-  const before = archived();
   await until("his archive has it", () => archived() > before);
   bob.client.send(room, "for alice alone").catch(() => {});
   await until("it is stored", async () => {
