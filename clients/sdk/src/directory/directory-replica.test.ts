@@ -9,6 +9,7 @@ import {
 } from "../../../../libs/identity/test/person.ts";
 import { FakeDirectory } from "../../test/fake-directory.ts";
 import { allChecks, type Checks } from "../checks.ts";
+import { SottoClientError } from "../errors.ts";
 import { MemoryStore } from "../ports/memory-store.ts";
 import { DirectoryReplica } from "./directory-replica.ts";
 import { owedHead, owedHeadChange } from "./owed-head.ts";
@@ -53,6 +54,18 @@ test("the copy grows page by page, its head is signed, and both are there after 
     expect(known.trust.logKey).toEqual(server.logKey.publicKey);
     expect(known.refusal()).toBeUndefined();
   }
+});
+
+test("what another look at the directory meets, as the end of its connection, concerns no other one", async () => {
+  const { server, replica } = await world(3);
+  server.onAsked = () => {
+    server.onAsked = () => {};
+    throw new SottoClientError("NOT_REACHABLE", "the connection ended");
+  };
+  const [cutOff, behind] = await Promise.allSettled([replica.sync(server), replica.sync(server)]);
+  expect(cutOff).toMatchObject({ status: "rejected", reason: { code: "NOT_REACHABLE" } });
+  expect(behind).toMatchObject({ status: "fulfilled" });
+  expect(replica.size).toBe(3);
 });
 
 test("a device is put in another's place by the paper, and by nobody else", async () => {

@@ -136,7 +136,8 @@ export class DirectoryReplica {
    * directory is not the one that this device knows, or breaks its rules.
    */
   async sync(connection: DirectoryServer, size = 0): Promise<void> {
-    while (this.#syncing) await this.#syncing;
+    // How another one ends, on another connection perhaps, is not how this one does.
+    while (this.#syncing) await this.#syncing.catch(() => {});
     if (size !== 0 && this.size >= size) return;
     this.#syncing = this.#fetch(connection, size).finally(() => {
       this.#syncing = undefined;
