@@ -3,6 +3,7 @@ import type { Incarnation, Log, LogRecord, Sequence, Topic } from "@sotto/log";
 import { parseDeviceId, parseRoomId } from "@sotto/protocol";
 import { expect, it } from "vitest";
 import type { FollowRequest } from "./follow.ts";
+import { RecentMemory } from "./recent-memory.ts";
 import { RoomTail, type TailReader } from "./room-tail.ts";
 
 const room = parseRoomId("03".repeat(16));
@@ -35,6 +36,7 @@ function setUp(start: number) {
     start,
     recentRecordsMax: 4,
     recentBytesMax: 1_000_000,
+    recentMemory: new RecentMemory(1_000_000),
     folded: () => undefined,
     delivered: () => undefined,
   });

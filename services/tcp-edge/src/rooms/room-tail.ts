@@ -4,6 +4,7 @@ import type { Incarnation, Log, LogRecord, Topic } from "@sotto/log";
 import type { DeviceId, RoomId } from "@sotto/protocol";
 import { encodeRoomRecord } from "./encode-record.ts";
 import type { Follow, Following } from "./follow.ts";
+import type { RecentMemory } from "./recent-memory.ts";
 import { RecentRecords } from "./recent-records.ts";
 import type { RoomRecord } from "./room-record.ts";
 
@@ -30,6 +31,8 @@ export interface RoomTailOptions {
   readonly start: number;
   readonly recentRecordsMax: number;
   readonly recentBytesMax: number;
+  /** Of all rooms together. */
+  readonly recentMemory: RecentMemory;
   /** The roster became another one by a live record. */
   readonly folded: (roster: Roster) => void;
   readonly delivered: (records: number) => void;
@@ -62,6 +65,7 @@ export class RoomTail implements Disposable {
       floor: start,
       recordsMax: options.recentRecordsMax,
       bytesMax: options.recentBytesMax,
+      memory: options.recentMemory,
     });
     this.#following = options.follow({
       log,
@@ -134,6 +138,7 @@ export class RoomTail implements Disposable {
   [Symbol.dispose](): void {
     this.#readers.clear();
     this.#live.clear();
+    this.#recent.clear();
     this.#following[Symbol.dispose]();
   }
 

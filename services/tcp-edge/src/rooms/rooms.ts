@@ -7,6 +7,7 @@ import type { Outbox } from "../connection/outbox.ts";
 import type { ReaderPosition } from "../session/reader-position.ts";
 import { checkPosition } from "./check-position.ts";
 import type { Follow } from "./follow.ts";
+import { RecentMemory } from "./recent-memory.ts";
 import { RoomTail } from "./room-tail.ts";
 import type { Rosters } from "./rosters.ts";
 import { Subscription } from "./subscription.ts";
@@ -55,12 +56,14 @@ const catchUpMs = 2000;
 /** How long a live record may be late before it counts as lost. */
 const expectMs = 500;
 const recentBytesMax = 1024 * 1024;
+const recentBytesOfAllMax = 64 * 1024 * 1024;
 
 /** The rooms that are read on this edge: one tail each, open while anybody reads. */
 export class Rooms implements AsyncDisposable {
   readonly #options: RoomsOptions;
   readonly #open = new Map<RoomId, OpenRoom>();
   readonly #tails = new Map<RoomId, RoomTail>();
+  readonly #recentMemory = new RecentMemory(recentBytesOfAllMax);
 
   constructor(options: RoomsOptions) {
     this.#options = options;
@@ -188,6 +191,7 @@ export class Rooms implements AsyncDisposable {
       start: startOf(roster, head),
       recentRecordsMax,
       recentBytesMax,
+      recentMemory: this.#recentMemory,
       folded: (folded) => rosters.put(folded),
       delivered,
     });
