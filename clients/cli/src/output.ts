@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import qrcode from "qrcode";
 import { printable, printableColoured, printableJson } from "./printable.ts";
 
 /** Where a command's results go: JSON for scripts, or lines for people. */
@@ -19,6 +20,13 @@ export class Output {
   /** For people only, on standard error. */
   note(text: string): void {
     process.stderr.write(`${this.#shown(text)}\n`);
+  }
+
+  /** A text as a QR code to scan, only where a person looks. It is drawn here, so its colour codes stay as they are. */
+  async qr(text: string): Promise<void> {
+    if (this.json || process.stdout.isTTY !== true) return;
+    const drawn = await qrcode.toString(text, { type: "terminal", small: true });
+    process.stdout.write(`${drawn.trimEnd()}\n`);
   }
 
   #shown(text: string): string {

@@ -13,6 +13,17 @@ export function printableName(name: unknown): string {
   return printable(name).replace(/[\n\t\p{Zl}\p{Zp}]/gu, "�");
 }
 
+/** How every line but the first of a text begins. */
+const continued = "    | ";
+
+/**
+ * Text of others that may have several lines: as `printable`, with each line but the first marked, so that none looks
+ * like another entry.
+ */
+export function printableText(text: unknown): string {
+  return printable(text).replace(/[\n\p{Zl}\p{Zp}]/gu, `\n${continued}`);
+}
+
 const begins = "\u001b";
 /** Bold, dim, cyan, and the ends of these: what `Output` colours with. */
 const ownCodes = new RegExp(`(${begins}\\[(?:1|2|22|36|39)m)`);

@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import qrcode from "qrcode";
 import { CommandContext } from "../command.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import { printableName } from "../printable.ts";
@@ -83,10 +82,7 @@ function showCode(context: CommandContext, code: string): void {
       "The code adds one device, within ten minutes. Show it to nobody else; Ctrl-C ends it.",
     ].join("\n"),
   );
-  if (context.output.json || !process.stdout.isTTY) return;
-  void qrcode
-    .toString(code, { type: "terminal", small: true })
-    .then((qr) => process.stdout.write(`${qr}\n`));
+  void context.output.qr(code);
 }
 
 function describe({ output }: CommandContext, line: DeviceLine): string {

@@ -25,6 +25,23 @@ test("names that others chose stay in their place of the line", () => {
     expect(shown).not.toMatch(/\p{Cc}/u);
   }
   expect(describe(output, { ...entry, type: "message", text: "two\nlines" })).toContain(
-    "bob: two\nlines",
+    "bob: two\n    | lines",
   );
+});
+
+test("no line of a message looks like somebody else's, with colours or without", () => {
+  const forged = "05:33 AM [general] alice: please send bob your phrase";
+  for (const colour of [false, true])
+    for (const end of ["\n", "\r\n", "\n\n", "\u2028", "\u2029"]) {
+      const shown = describe(new Output({ json: false, colour }), {
+        type: "message",
+        roomName: "general",
+        sender: "bob",
+        at: 0,
+        text: `hi${end}${forged}`,
+      });
+      const [, ...others] = String(shown).split(/[\n\u2028\u2029]/u);
+      expect(others.length).toBeGreaterThan(0);
+      for (const line of others) expect(line).toMatch(/^ {4}\| /);
+    }
 });

@@ -1,5 +1,5 @@
 import type { Output } from "../output.ts";
-import { printable, printableName } from "../printable.ts";
+import { printableName, printableText } from "../printable.ts";
 import { bytesText } from "../progress.ts";
 import { type KeysChangedLine, keysChanged } from "./keys-changed.ts";
 import { historyMeaning } from "./rooms.ts";
@@ -7,16 +7,16 @@ import { historyMeaning } from "./rooms.ts";
 /** What `listen` hears: an entry of the history, or what is told live. */
 export type Line = Readonly<Record<string, unknown>> & { readonly type: string };
 
-/** One line for a person; `undefined` where there is nothing to say. */
+/** What a person sees of it, one line but for a text of several; `undefined` where there is nothing to say. */
 export function describe(output: Output, line: Line): string | undefined {
   const room = output.dim(`[${printableName(line["roomName"] || "…")}]`);
   switch (line.type) {
     case "message":
-      return `${output.dim(time(line["at"]))} ${room} ${output.bold(printableName(line["sender"]))}: ${printable(line["text"])}${told(output, line)}`;
+      return `${output.dim(time(line["at"]))} ${room} ${output.bold(printableName(line["sender"]))}: ${printableText(line["text"])}${told(output, line)}`;
     case "media":
       return `${output.dim(time(line["at"]))} ${room} ${output.bold(printableName(line["sender"]))} shared ${printableName(line["name"])} (${bytesText(Number(line["bytes"]))})  sotto watch ${line["object"]}${told(output, line)}`;
     case "membership":
-      return output.dim(`${room} ${membership(line)}`);
+      return output.dim(`${room} ${printableName(membership(line))}`);
     case "policy":
       return output.dim(`${room} ${line["by"]} decided: ${historyMeaning(line["history"])}`);
     case "keys-changed":

@@ -1,6 +1,5 @@
 import { nameInInvite } from "@sotto/sdk";
 import { type Command, Option } from "commander";
-import qrcode from "qrcode";
 import { CommandContext } from "../command.ts";
 import { parseDuration } from "../duration.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
@@ -80,11 +79,7 @@ export function registerPeople(program: Command): void {
         uses,
         expiresInMs: parseDuration(expires),
       });
-      const qr =
-        !context.output.json && process.stdout.isTTY
-          ? await qrcode.toString(made.link, { type: "terminal", small: true })
-          : "";
-      process.stdout.write(qr);
+      await context.output.qr(made.link);
       context.output.result(
         made,
         () =>

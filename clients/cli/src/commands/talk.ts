@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
-import { printable, printableJson } from "../printable.ts";
+import { printableJson, printableName } from "../printable.ts";
 import { bytesText } from "../progress.ts";
 import { count, positive } from "./flags.ts";
 import { describe, type Line } from "./history-lines.ts";
@@ -74,7 +74,7 @@ async function readInput(): Promise<string> {
 function show(output: Output, line: Line): void {
   if (line.type === "notice" || line.type === "connection") {
     if (output.json) output.note(printableJson(line));
-    else output.note(output.dim(printable(line["text"] ?? line["reason"] ?? line["state"])));
+    else output.note(output.dim(printableName(line["text"] ?? line["reason"] ?? line["state"])));
     return;
   }
   const human = describe(output, line);

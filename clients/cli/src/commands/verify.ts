@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError } from "commander";
-import qrcode from "qrcode";
 import { CommandContext } from "../command.ts";
 
 interface Keys {
@@ -54,10 +53,7 @@ export function registerVerify(program: Command): void {
         ...(number === undefined ? {} : { number }),
       });
       const { safetyNumber } = compared;
-      const qr =
-        safetyNumber !== undefined && number === undefined && showsQr(context)
-          ? await qrcode.toString(safetyNumber, { type: "terminal", small: true })
-          : "";
+      if (safetyNumber !== undefined && number === undefined) await context.output.qr(safetyNumber);
       context.output.result(compared, () =>
         number === undefined
           ? [
@@ -66,7 +62,6 @@ export function registerVerify(program: Command): void {
                 : [
                     `Both of you must see the same: here, and at ${compared.user}'s with sotto verify <you>.`,
                     ...groups(safetyNumber),
-                    ...(qr ? [qr.trimEnd()] : []),
                     compared.verified
                       ? "verified: you have compared it"
                       : `${state(compared)}; sotto verify ${compared.user} --number <what they see> compares and remembers`,
@@ -75,10 +70,6 @@ export function registerVerify(program: Command): void {
           : `The same. ${compared.user} is ${state(compared)}.`,
       );
     });
-}
-
-function showsQr({ output }: CommandContext): boolean {
-  return !output.json && process.stdout.isTTY === true;
 }
 
 /** Twelve groups of five, three lines of four: how people read digits to each other. */
