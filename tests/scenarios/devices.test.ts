@@ -12,17 +12,8 @@ import { newDevice } from "../../clients/sdk/src/devices/new-device.ts";
 import { submitRecord } from "../../clients/sdk/src/devices/own-chain.ts";
 import { LastingStore } from "./company.ts";
 import { recordContext } from "./own-chain-context.ts";
+import { linked } from "./own-devices.ts";
 import { entries, type Joined, texts, until, World } from "./world.ts";
-
-/** A further device of a person, linked by one that is there. */
-async function linked(world: World, by: Joined, deviceName: string): Promise<Joined> {
-  const store = new LastingStore();
-  const link = await by.client.devices.link();
-  const done = link.complete(new AbortController().signal);
-  await joinByLink({ code: link.code, deviceName, store, transport: world.transport });
-  await expect(done).resolves.toMatchObject({ name: deviceName });
-  return await world.open(`${by.name}/${deviceName}`, store);
-}
 
 test("two devices of one person read what others say, and others read both", async () => {
   await using world = await World.start();

@@ -11,28 +11,19 @@ import {
 } from "@sotto/identity";
 import { loadServerKeys } from "@sotto/keyserver";
 import { DirectoryPageSchema } from "@sotto/protocol";
-import { joinByLink, join as joinServer, MemoryStore } from "@sotto/sdk";
+import { join as joinServer, MemoryStore } from "@sotto/sdk";
 import { expect, test } from "vitest";
+import { alterRecord } from "../../infra/embedded/test/alter-record.ts";
 import { TestPerson } from "../../libs/identity/test/person.ts";
 import { notices } from "../trust/harness/notices.ts";
 import { Wire } from "../trust/harness/wire.ts";
+import { linked } from "./own-devices.ts";
 import { entries, type Joined, texts, until, World } from "./world.ts";
 
 /** The server's own database, behind its back. */
 function database(world: World): DatabaseSync {
   const path = join(world.data, "directory", "directory.db");
   return new DatabaseSync(path);
-}
-
-async function alter(world: World, position: number): Promise<void> {
-  const store = database(world);
-  const row = store.prepare("SELECT bytes FROM records WHERE position = ?").get(position);
-  if (!row) throw new Error(`the store has no record ${position}`);
-  const bytes = (row["bytes"] as Uint8Array).slice();
-  const at = bytes.length - 20;
-  bytes[at] = bytes[at] === 65 ? 66 : 65;
-  store.prepare("UPDATE records SET bytes = ? WHERE position = ?").run(bytes, position);
-  store.close();
 }
 
 const state = async (person: Joined) => (await person.client.directory.view()).state;
@@ -76,7 +67,7 @@ test("a record altered in the store is found by audits, and whoever is shown it 
     await alice.client.people.refresh();
     return (await alice.client.directory.view()).size === 3;
   });
-  await alter(world, 1);
+  alterRecord(world.data, 1);
   const report = await alice.client.directory.audit();
   expect(report.faults.map(({ kind }) => kind)).toEqual(
     expect.arrayContaining(["altered", "record", "root", "history"]),
@@ -218,16 +209,6 @@ test("a server set back to an older copy is healed by whoever comes, and nobody 
   expect((await again.client.directory.audit()).faults).toEqual([]);
   expect(told.flat().filter((text) => /trust|holds back/.test(text))).toEqual([]);
 }, 60_000);
-
-/** A further device of a person, linked by one that is there. */
-async function linked(world: World, by: Joined, deviceName: string): Promise<Joined> {
-  const store = new MemoryStore();
-  const link = await by.client.devices.link();
-  const done = link.complete(new AbortController().signal);
-  await joinByLink({ code: link.code, deviceName, store, transport: world.transport });
-  await done;
-  return await world.open(`${by.name}/${deviceName}`, store);
-}
 
 const changesOf = async (person: Joined) =>
   (await entries(person)).filter((entry) => entry.type === "keys-changed");

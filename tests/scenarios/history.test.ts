@@ -1,21 +1,9 @@
-import { createHash, randomBytes } from "node:crypto";
-import type { MediaSource } from "@sotto/sdk";
+import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { LastingStore } from "./company.ts";
+import { sourceOf } from "./film.ts";
 import { linked, recovered } from "./own-devices.ts";
 import { entries, texts, until, World } from "./world.ts";
-
-function sourceOf(bytes: Uint8Array, name: string): MediaSource {
-  return {
-    name,
-    bytes: bytes.length,
-    mime: "video/mp4",
-    fingerprint: createHash("sha256").update(bytes).digest("hex"),
-    async *read(start) {
-      yield bytes.subarray(start);
-    },
-  };
-}
 
 test("a room says to everybody what newcomers may have, and an admin changes it", async () => {
   await using world = await World.start();

@@ -1,27 +1,16 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseObjectId } from "@sotto/protocol";
-import type { MediaSource, OpenedMedia } from "@sotto/sdk";
+import type { OpenedMedia } from "@sotto/sdk";
 import { fileSource, saveTo } from "@sotto/sdk/node";
 import { expect, test } from "vitest";
 import { announcementKey, parseAnnouncement } from "../../clients/sdk/src/media/announcements.ts";
+import { sourceOf } from "./film.ts";
 import { entries, type Joined, until, World } from "./world.ts";
 
 const megabytes = (count: number) => randomBytes(count * 1_000_000 + 123);
-
-function sourceOf(bytes: Uint8Array, name = "film.mp4"): MediaSource {
-  return {
-    name,
-    bytes: bytes.length,
-    mime: "video/mp4",
-    fingerprint: createHash("sha256").update(bytes).digest("hex"),
-    async *read(start) {
-      for (let at = start; at < bytes.length; at += 500_000) yield bytes.subarray(at, at + 500_000);
-    },
-  };
-}
 
 async function read(media: OpenedMedia, start = 0, end = media.bytes): Promise<Buffer> {
   const parts: Uint8Array[] = [];

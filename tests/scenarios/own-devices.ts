@@ -1,4 +1,5 @@
 import { joinByLink, recover } from "@sotto/sdk";
+import { expect } from "vitest";
 import { LastingStore } from "./company.ts";
 import type { Joined, World } from "./world.ts";
 
@@ -8,7 +9,7 @@ export async function linked(world: World, by: Joined, deviceName: string): Prom
   const link = await by.client.devices.link();
   const done = link.complete(new AbortController().signal);
   await joinByLink({ code: link.code, deviceName, store, transport: world.transport });
-  await done;
+  expect(await done).toMatchObject({ name: deviceName });
   return await world.open(`${by.name}/${deviceName}`, store);
 }
 

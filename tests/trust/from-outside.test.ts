@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Line, Person } from "../../infra/demo/person.ts";
 import { type DemoServer, startServer } from "../../infra/demo/server.ts";
+import { alterRecord } from "../../infra/embedded/test/alter-record.ts";
 
 let folder: string;
 let server: DemoServer;
@@ -82,7 +82,7 @@ test("recovery brings identity and history back on a new machine, and shuts out 
 test("a record that is altered in the server's own database makes audit exit 1, and clients refuse", async () => {
   expect(await alice.one("audit")).toMatchObject({ faults: [] });
   const { invite } = await alice.one("invite");
-  alterRecord(1);
+  alterRecord(data(), 1);
   await expect(alice.run("audit")).rejects.toThrow(/ended with 1/);
   for (const client of [alice, bob])
     await expect(client.run("audit")).rejects.toThrow(/ended with 1/);
@@ -98,14 +98,3 @@ test("a record that is altered in the server's own database makes audit exit 1, 
       (error: Error) => expect(error.message).toMatch(/ended with 1/),
     );
 });
-
-/** Flips a bit of a record's signature behind the server's back, while it runs. */
-function alterRecord(position: number): void {
-  using store = new DatabaseSync(join(data(), "directory", "directory.db"));
-  const row = store.prepare("SELECT bytes FROM records WHERE position = ?").get(position);
-  if (!row) throw new Error(`the store has no record ${position}`);
-  const bytes = (row["bytes"] as Uint8Array).slice();
-  const at = bytes.length - 20;
-  bytes[at] = bytes[at] === 65 ? 66 : 65;
-  store.prepare("UPDATE records SET bytes = ? WHERE position = ?").run(bytes, position);
-}

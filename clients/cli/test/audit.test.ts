@@ -1,22 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { Person } from "../../../infra/demo/person.ts";
 import { startServer } from "../../../infra/demo/server.ts";
+import { alterRecord } from "../../../infra/embedded/test/alter-record.ts";
 import { runSotto } from "./run-sotto.ts";
-
-/** Flips a bit of a record's signature in the server's own database, while the server runs. */
-function alter(data: string, position: number): void {
-  using store = new DatabaseSync(join(data, "directory", "directory.db"));
-  const row = store.prepare("SELECT bytes FROM records WHERE position = ?").get(position);
-  if (!row) throw new Error(`the store has no record ${position}`);
-  const bytes = (row["bytes"] as Uint8Array).slice();
-  const at = bytes.length - 20;
-  bytes[at] = bytes[at] === 65 ? 66 : 65;
-  store.prepare("UPDATE records SET bytes = ? WHERE position = ?").run(bytes, position);
-}
 
 test("a record altered in the store makes sotto audit exit 1, and nothing is sent any more", async () => {
   const folder = await mkdtemp(join(tmpdir(), "sotto-audit-"));
@@ -33,7 +22,7 @@ test("a record altered in the store makes sotto audit exit 1, and nothing is sen
   await bob.one("join", String(invite), "--name", "bob");
   expect(await alice.one("audit")).toMatchObject({ records: 2, faults: [] });
 
-  alter(join(folder, "server"), 1);
+  alterRecord(join(folder, "server"), 1);
   const audit = await runSotto(homeOf("alice"), "--json", "audit");
   expect(audit.code).toBe(1);
   const report = JSON.parse(audit.out);
@@ -74,7 +63,7 @@ test("a record altered while the server was down is found out as well, and the s
   const { invite } = await alice.one("invite", "--uses", "5");
   await bob.one("join", String(invite), "--name", "bob");
   await first.stop();
-  alter(data, 1);
+  alterRecord(data, 1);
   const again = await startServer(data, port);
   onTestFinished(() => again.stop());
   expect(again.output()).toMatch(/the key directory is damaged: record 1: /);
