@@ -55,6 +55,48 @@ test("control: without following a sender's chain nobody sees that something is 
   expect(told).toEqual([]);
 });
 
+/** Carol came after bob. The server drops the first thing that she says, and what bob asks her about it. */
+async function dropFirst(checks: Partial<Checks>) {
+  await using hostile = await HostileWorld.start();
+  const { wire, bob, room } = await people(hostile, checks);
+  const carol = await hostile.world.person("carol");
+  await until("bob knows carol", () => bob.client.rooms.members(room).length === 3);
+  let dropped = 0;
+  wire.tampering = {
+    record: ({ kind, data }) => {
+      if (kind !== RecordKind.MESSAGE || dropped > 0) return undefined;
+      const { device } = fromBinary(StoredMessageSchema, data);
+      if (Buffer.from(device).toString("hex") !== carol.client.profile.device) return undefined;
+      dropped++;
+      return [];
+    },
+    request: (body) => (body.case === "append" ? "lost" : undefined),
+  };
+  await carol.client.send("general", "do not pay him");
+  await carol.client.send("general", "have a nice day");
+  await until("bob read her", async () => (await texts(bob)).includes("have a nice day"));
+  const read = await texts(bob);
+  const noticed = await missing(bob);
+  wire.tampering = {};
+  wire.cut();
+  if (checks.senderChain !== false)
+    await until("bob has it", async () => (await texts(bob)).includes("do not pay him"));
+  return { read, noticed, after: await missing(bob), carol };
+}
+
+test("so do the first messages of a device that came later, and it is asked for them", async () => {
+  const { read, noticed, after, carol } = await dropFirst({});
+  expect(read).toEqual(["one", "have a nice day"]);
+  expect(noticed).toMatchObject([{ sender: carol.client.profile.user, count: 1 }]);
+  expect(after).toEqual([]);
+});
+
+test("control: without following a sender's chain nobody sees that the first are gone", async () => {
+  const { read, noticed } = await dropFirst({ senderChain: false });
+  expect(read).toEqual(["one", "have a nice day"]);
+  expect(noticed).toEqual([]);
+});
+
 /** The server holds back alice's "two" until bob has "three". */
 async function reorder(checks: Partial<Checks>) {
   await using hostile = await HostileWorld.start();

@@ -1,4 +1,4 @@
-import { foldRoster, leaves, passOver } from "@sotto/identity";
+import { foldRoster, leaves, passOver, type Roster } from "@sotto/identity";
 import { type Group, MlsError } from "@sotto/mls";
 import {
   type DeviceId,
@@ -75,6 +75,7 @@ export async function stepHandshake(
   }
   const step: JudgedStep = { ...taken, recordSha256, envelope: judged.envelope };
   const before = taken.group && parsePolicy(taken.group.policy).history;
+  const inside = state.rosterHasGaps ? undefined : state.roster?.devices;
   const group = await nextGroup(step);
   foldIn(step, group);
   noteGroup(step, group);
@@ -89,17 +90,24 @@ export async function stepHandshake(
   });
   const archive = policy !== undefined && policy !== "none";
   const changes = entry ? context.history.changesFor(entry, { archive }) : [];
-  changes.push(...chainChanges(step));
+  changes.push(...chainChanges(step, inside));
   return { result: { changes, groupChanged: true }, group };
 }
 
-/** Senders that went, and such as may count anew. */
-function chainChanges({ chains, envelope }: JudgedStep): StoreChange[] {
+/** Senders that went, and such as begin to count, or may count anew. `inside`: who was in the room, where that is known. */
+function chainChanges(
+  { context, chains, envelope }: JudgedStep,
+  inside: Roster["devices"] | undefined,
+): StoreChange[] {
+  const own = context.profile.device;
+  const added = envelope.added.map(({ device }) => parseDeviceId(device));
+  const comesIn = envelope.kind !== EnvelopeKind.REJOIN;
   const changes = envelope.removed.flatMap(({ device }) => chains.forget(parseDeviceId(device)));
-  for (const { device } of envelope.added) {
-    const entering = parseDeviceId(device);
-    const back = envelope.kind === EnvelopeKind.REJOIN;
-    changes.push(...(back ? chains.mayRestart(entering) : chains.forget(entering)));
+  // What was said while this device was out it cannot have: nobody's chain goes on from before.
+  if (added.includes(own) && (comesIn || !inside?.has(own))) changes.push(...chains.forgetAll());
+  for (const device of added.filter((device) => device !== own)) {
+    const begins = comesIn || inside?.has(device) === false;
+    changes.push(...(begins ? chains.begin(device) : chains.mayRestart(device)));
   }
   return changes;
 }

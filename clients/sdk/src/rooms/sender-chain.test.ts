@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  chainBegun,
   fillChain,
   followChain,
   type Link,
@@ -22,6 +23,21 @@ test("the first message seen of a device is where its chain begins", () => {
   const { chain, missing } = followChain(undefined, link(17));
   expect(missing).toBeUndefined();
   expect(chain).toMatchObject({ sequence: 17, sha256: hash(17) });
+});
+
+test("the first messages of a device that was seen entering are missed like later ones", () => {
+  expect(followChain(chainBegun, link(1)).missing).toBeUndefined();
+  expect(followChain(chainBegun, link(3)).missing).toEqual({
+    count: 2,
+    missing: [1, 2],
+    beyond: 0,
+  });
+  // Number 1 of a device that goes on from something else.
+  const other = link(1, { previousSha256: hash(99) });
+  expect(followChain(chainBegun, other).missing).toMatchObject({ count: 1 });
+  expect(followChain(chainBegun, link(2, { withdrawn: [1] })).missing).toBeUndefined();
+  // It came back by itself before it said anything.
+  expect(followChain({ ...chainBegun, mayRestart: true }, link(1)).missing).toBeUndefined();
 });
 
 test("messages that follow one another say nothing", () => {

@@ -21,7 +21,7 @@ export interface Gap {
 
 /** What is known here of another device's messages in one room. */
 export interface SenderChain {
-  /** `sender_sequence` and SHA-256 (hex) of its newest message. */
+  /** `sender_sequence` and SHA-256 (hex) of its newest message; 0 and empty before its first. */
   readonly sequence: number;
   readonly sha256: string;
   /** Records of the device since then that could not be opened. */
@@ -32,6 +32,15 @@ export interface SenderChain {
   /** Messages behind it that were shown already: they came before the change that they were sealed under. */
   readonly ahead?: readonly number[];
 }
+
+/** The chain of a device that has said nothing yet. */
+export const chainBegun: SenderChain = {
+  sequence: 0,
+  sha256: "",
+  unopened: 0,
+  mayRestart: false,
+  gaps: [],
+};
 
 /** What a message's content says of its place in its sender's chain. */
 export interface Link {
@@ -51,7 +60,10 @@ export interface Followed {
   readonly changed: readonly Gap[];
 }
 
-/** The chain with the next message of its device, in the order of the room. */
+/**
+ * The chain with the next message of its device, in the order of the room. Without a chain `before` it begins with
+ * that message, whatever its number is: a device that was here first has said things that are not for this one.
+ */
 export function followChain(before: SenderChain | undefined, link: Link): Followed {
   const { sequence, sha256 } = link;
   const restarted = before?.mayRestart === true && sequence === 1 && link.previousSha256 === "";

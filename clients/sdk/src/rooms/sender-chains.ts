@@ -2,7 +2,7 @@ import type { DeviceId, RoomId } from "@sotto/protocol";
 import { limits } from "@sotto/protocol";
 import { textOf, utf8 } from "../bytes.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
-import type { SenderChain } from "./sender-chain.ts";
+import { chainBegun, type SenderChain } from "./sender-chain.ts";
 
 /** The chains of a room's senders, in the store: a row for each device that was heard there. */
 export class SenderChains {
@@ -49,6 +49,16 @@ export class SenderChains {
       },
     });
     return changes;
+  }
+
+  /** The device was let in before this one's eyes: its first message has number 1. */
+  begin(device: DeviceId): StoreChange[] {
+    return this.put(device, chainBegun);
+  }
+
+  /** This device is let in, and has heard nobody. */
+  forgetAll(): StoreChange[] {
+    return [...this.#chains.keys()].flatMap((device) => this.forget(device));
   }
 
   /** The device was taken out: what it says when it comes again begins a new chain. */
