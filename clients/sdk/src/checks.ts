@@ -42,6 +42,8 @@ export interface Checks {
   readonly senderChain: boolean;
   /** What a device comes back by is of a member, and not older than what it has seen. */
   readonly groupInfo: boolean;
+  /** A further device comes only into rooms as the other devices of its user know them. */
+  readonly roomAnchor: boolean;
   /** Nobody is let in again of whom this device cannot know that they were never removed. */
   readonly formerMembers: boolean;
   /** Nothing is sealed into a group that holds a revoked device. */
@@ -71,6 +73,7 @@ export const allChecks: Checks = {
   messageOnce: true,
   senderChain: true,
   groupInfo: true,
+  roomAnchor: true,
   formerMembers: true,
   revokedLeaf: true,
   archive: true,

@@ -14,6 +14,7 @@ import { changeKey, grantKeys, needsNewKey } from "./archive-keys.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import { signArchiveRecord } from "./archive-record.ts";
 import type { ArchiveState } from "./archive-state.ts";
+import { archivedAnchor, queuedAnchor } from "./room-anchors.ts";
 
 /** Entries looked at for one batch. */
 const batchEntriesMax = 256;
@@ -79,6 +80,8 @@ async function archivedAt(
   { store, history }: ArchiveWriting,
   order: string,
 ): Promise<ArchivedEntry | undefined> {
+  const anchor = queuedAnchor(order);
+  if (anchor) return await archivedAnchor(store, anchor);
   const kept = await store.get("remembered", order);
   if (kept) return fromBinary(ArchivedEntrySchema, kept);
   const entry = await history.entry(order);

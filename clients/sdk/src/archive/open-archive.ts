@@ -4,6 +4,7 @@ import type { RoomContext } from "../rooms/room-context.ts";
 import type { Rooms } from "../rooms/rooms.ts";
 import { Archive } from "./archive.ts";
 import { connectedArchive } from "./archive-port.ts";
+import { queueAnchors } from "./room-anchors.ts";
 
 /** The archive of a client's own person. `connected` is the connection of now, also before it is ready for others. */
 export async function openArchive(
@@ -16,6 +17,7 @@ export async function openArchive(
     const now = connected();
     return now && !now.closed ? now : await context.online(timeoutMs, context.signal);
   };
+  await queueAnchors(context.store, false);
   return await Archive.open({
     identity: {
       user: profile.user,

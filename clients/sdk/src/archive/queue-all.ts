@@ -3,6 +3,7 @@ import { toHex } from "@sotto/protocol";
 import { ArchivedEntrySchema } from "@sotto/protocol/devices";
 import type { History } from "../history/history.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import { queueAnchors } from "./room-anchors.ts";
 
 const pageEntries = 256;
 
@@ -32,6 +33,7 @@ export async function queueAll(parts: { store: ProfileStore; history: History })
     changes = [];
   }
   await store.commit(changes);
+  await queueAnchors(store, true);
 }
 
 function queued(key: string): StoreChange {

@@ -13,6 +13,7 @@ import {
 } from "@sotto/protocol";
 import { type Content, ContentSchema, type RememberedMessage } from "@sotto/protocol/content";
 import type { ArchivedEntry } from "@sotto/protocol/devices";
+import { takeAnchor } from "../archive/room-anchors.ts";
 import { textOf } from "../bytes.ts";
 import { mediaChanges } from "../media/announcements.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
@@ -79,7 +80,8 @@ export async function takeArchived(
 ): Promise<StoreChange[]> {
   const room = roomOf(archived);
   if (!room) return [];
-  const { message, toldBy, passOn } = archived;
+  const { message, toldBy, passOn, anchor } = archived;
+  if (anchor) return await takeAnchor(store, room, anchor);
   if (message) {
     const told = toldBy.length > 0 ? parseUserId(toldBy) : undefined;
     const said = readMemory(room, message, told);

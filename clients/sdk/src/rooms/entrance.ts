@@ -14,8 +14,8 @@ export interface Entrance {
 /**
  * Makes the external commit with which this device enters a room of its user that nobody has let it into: it
  * follows the room's last handshake record, which the server hands to devices of members. Who is in the group
- * is judged by the directory; the roster is the server's word until the room's own records go on from it.
- * Rejects with the server's refusal.
+ * is judged by the directory, and by what another device of this user knows of the room (`rosterByOthers`).
+ * Rejects with the server's refusal, or as `lastHandshake` does.
  */
 export async function entranceInto(
   context: RoomContext,

@@ -11,6 +11,7 @@ import {
   toSafeNumber,
   type UserId,
 } from "@sotto/protocol";
+import { anchorDue } from "../archive/room-anchors.ts";
 import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
@@ -20,6 +21,7 @@ import type { StoreChange } from "../ports/profile-store.ts";
 import { applyCommit } from "./apply-commit.ts";
 import { judgeAt } from "./judge.ts";
 import { judgeRecord } from "./judge-record.ts";
+import { rosterBeforeEntry } from "./known-by-others.ts";
 import { loseStep } from "./lose-step.ts";
 import type { StepResult } from "./message-step.ts";
 import { type HistoryWord, parsePolicy } from "./policy.ts";
@@ -76,7 +78,7 @@ export async function stepHandshake(
   const step: JudgedStep = { ...taken, recordSha256, envelope: judged.envelope };
   const before = taken.group && parsePolicy(taken.group.policy).history;
   const inside = state.rosterHasGaps ? undefined : state.roster?.devices;
-  const group = await nextGroup(step);
+  const group = await nextGroup(step, data);
   foldIn(step, group);
   noteGroup(step, group);
   const entry = historyEntry(step) ?? policyEntry(step, before, group);
@@ -90,7 +92,7 @@ export async function stepHandshake(
   });
   const archive = policy !== undefined && policy !== "none";
   const changes = entry ? context.history.changesFor(entry, { archive }) : [];
-  changes.push(...chainChanges(step, inside));
+  changes.push(...chainChanges(step, inside), ...anchorDue(state));
   return { result: { changes, groupChanged: true }, group };
 }
 
@@ -173,7 +175,7 @@ function missed(step: BreachedStep): HandshakeResult {
   return { result: { changes: [], groupChanged: false }, group };
 }
 
-async function nextGroup(step: JudgedStep): Promise<Group | undefined> {
+async function nextGroup(step: JudgedStep, data: Uint8Array): Promise<Group | undefined> {
   const { context, state, group, envelope, recordSha256 } = step;
   const own = context.profile.device;
   const candidates = [...(state.pending ? [state.pending] : []), ...state.given];
@@ -188,7 +190,7 @@ async function nextGroup(step: JudgedStep): Promise<Group | undefined> {
   const enters =
     envelope.kind === EnvelopeKind.ADD &&
     envelope.added.some((leaf) => parseDeviceId(leaf.device) === own);
-  if (enters) return await enter(step);
+  if (enters) return await enter(step, data);
   const comes = envelope.kind === EnvelopeKind.CREATE || envelope.kind === EnvelopeKind.REJOIN;
   if (comes && parseDeviceId(envelope.committer?.device ?? new Uint8Array()) === own)
     loseStep(state, "this device lost what it keeps of the room");
@@ -204,7 +206,7 @@ async function mergeOwn(step: JudgedStep, won: PendingRecord): Promise<Group | u
     const next = won.begins || !group ? await context.mls.restore(won.staged) : group;
     if (next === group) await group.confirm(won.staged);
     if (envelope.kind === EnvelopeKind.REJOIN) {
-      state.roster = await rosterOnEntry(step, next);
+      state.roster = await rosterOnEntry(step, next, state.roster);
       state.rosterHasGaps = false;
       state.since = sinceOf(state.roster, state.since);
     }
@@ -225,9 +227,11 @@ async function mergeOwn(step: JudgedStep, won: PendingRecord): Promise<Group | u
 }
 
 /** Joins by the Welcome of the record that lets this device in. */
-async function enter(step: JudgedStep): Promise<Group | undefined> {
-  const { context, state, connection, envelope } = step;
+async function enter(step: JudgedStep, data: Uint8Array): Promise<Group | undefined> {
+  const { context, state, connection, envelope, sequence, recordSha256 } = step;
   try {
+    const entry = { sequence, data, sha256: recordSha256, envelope };
+    const before = await rosterBeforeEntry(context, connection, state, entry);
     const [welcome, tree] = await Promise.all([
       context.parts.fetch(connection, state.room, envelope.welcome),
       context.parts.fetch(connection, state.room, envelope.tree),
@@ -242,15 +246,16 @@ async function enter(step: JudgedStep): Promise<Group | undefined> {
     state.phase = "active";
     state.skipped = [];
     state.contradictedBy = [];
-    state.roster = await rosterOnEntry(step, group);
+    state.roster = await rosterOnEntry(step, group, before ?? state.roster);
     state.rosterHasGaps = false;
-    state.enteredAtSize = toSafeNumber(envelope.directorySize);
+    if (!before) state.enteredAtSize = toSafeNumber(envelope.directorySize);
     state.since = sinceOf(state.roster, {});
     state.renewed = { at: context.clock.now(), sent: state.senderSequence };
     return group;
   } catch (error) {
     if (isConnectionLoss(error)) throw error;
-    loseStep(state, "the invitation into this room could not be opened");
+    const shown = error instanceof SottoClientError && error.code === "SERVER_MISBEHAVED";
+    loseStep(state, shown ? error.message : "the invitation into this room could not be opened");
     return undefined;
   }
 }

@@ -66,6 +66,7 @@ export class ReadAnew {
     const { sequence: foldedTo, sha256: headHash, epoch } = this.#last;
     const devices = new Map([...this.#came, ...roster.devices]);
     state.roster = { ...roster, devices, foldedTo, headHash, epoch };
+    state.resets += 1;
     state.policies = [];
     state.epochSeen = 0;
     state.skipped = [];

@@ -32,6 +32,8 @@ export interface RoomState {
   cursorSha256: string;
   /** The room's log was replaced, and is not read to its head since. */
   readAnew: boolean;
+  /** So often it was set back while this user's devices followed it. */
+  resets: number;
   roster: Roster | undefined;
   title: string;
   /** Sequence of the external commit of a device that has not heard the title since; 0 where all have. */
@@ -84,6 +86,7 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     cursor: Math.max(0, entered - 1),
     cursorSha256: "",
     readAnew: false,
+    resets: 0,
     roster: undefined,
     title: "",
     titleOwed: 0,
@@ -135,6 +138,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     cursor: json.cursor,
     cursorSha256: json.cursorSha256 ?? "",
     readAnew: json.readAnew ?? false,
+    resets: json.resets ?? 0,
     roster,
     title: json.title,
     titleOwed: json.titleOwed ?? 0,

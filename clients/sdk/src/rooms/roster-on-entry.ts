@@ -8,9 +8,12 @@ import { parsePolicy } from "./policy.ts";
  * Who is in the room that this device comes into with this record, by the group itself: the server's word is
  * not needed. What was known before of those who are there stays.
  */
-export async function rosterOnEntry(step: JudgedStep, group: Group): Promise<Roster> {
+export async function rosterOnEntry(
+  step: JudgedStep,
+  group: Group,
+  before: Roster | undefined,
+): Promise<Roster> {
   const { context, state, envelope, sequence, recordSha256 } = step;
-  const before = state.roster;
   const own = context.profile;
   const policy = parsePolicy(group.policy);
   const members = group.members().map(({ user, device }) => ({

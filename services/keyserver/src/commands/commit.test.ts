@@ -109,6 +109,13 @@ describe("a device whose user is in the room", () => {
     const record = await server.ask(asPhone, ask, "handshakeRecord");
     expect(record.sequence).toBe(position?.sequence);
     expect(toHex(record.data)).toBe(toHex(data));
+    const at = (sequence: bigint) =>
+      server.ask(asPhone, { ...ask, value: { ...ask.value, sequence } }, "handshakeRecord");
+    expect(toHex((await at(record.sequence)).data)).toBe(toHex(data));
+    const before = await at(envelope.previousSequence);
+    expect(await sha256Hex(before.data)).toBe(toHex(envelope.previousSha256));
+    for (const nowhere of [record.sequence + 1n, 2n ** 60n])
+      await expect(at(nowhere)).rejects.toThrow();
     await expect(server.ask(carol, ask, "handshakeRecord")).rejects.toMatchObject(
       refusedWith(ErrorCode.NOT_A_MEMBER),
     );

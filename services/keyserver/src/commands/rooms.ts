@@ -1,5 +1,5 @@
 import { hasUser, isHiddenFrom, type Roster, rosterToMessage } from "@sotto/identity";
-import { ErrorCode, fromHex, parseRoomId, SottoError } from "@sotto/protocol";
+import { ErrorCode, fromHex, parseRoomId, SottoError, toSafeNumber } from "@sotto/protocol";
 import { topicOf } from "../rosters.ts";
 import type { Answer, Keyserver, Principal, RequestValue } from "./command.ts";
 
@@ -25,8 +25,8 @@ export async function getRoster(
 }
 
 /**
- * A room's last handshake record, for a device that may come in by an external commit: its user has a device there
- * that still stands.
+ * A room's last handshake record, or the one at a sequence, for a device that may come in by an external commit: its
+ * user has a device there that still stands.
  */
 export async function getHandshake(
   server: Keyserver,
@@ -39,8 +39,11 @@ export async function getHandshake(
     ({ user, device }) => user === caller.user && directory.device(device)?.revokedAt === undefined,
   );
   if (!stands) throw notAMember();
-  const [record] = await server.log.read({ topic: topicOf(room), after: foldedTo - 1, limit: 1 });
-  if (record?.sequence !== foldedTo)
+  const sequence = toSafeNumber(request.sequence) || foldedTo;
+  const [record] = await server.log.read({ topic: topicOf(room), after: sequence - 1, limit: 1 });
+  if (request.sequence > 0n && (record?.sequence !== sequence || record.kind !== "h"))
+    throw new SottoError(ErrorCode.BAD_REQUEST, "no handshake record of the room stands there");
+  if (record?.sequence !== sequence)
     throw new SottoError(ErrorCode.UNAVAILABLE, "the room's log was set back meanwhile");
   return {
     case: "handshakeRecord",

@@ -1438,7 +1438,7 @@ export declare type Commit = Message<"sotto.v1.Commit"> & {
 export declare const CommitSchema: GenMessage<Commit>;
 
 /**
- * The room's last handshake record, for a device of a member that is not in the room itself.
+ * The room's last handshake record, or an earlier one, for a device of a member that is not in the room itself.
  *
  * @generated from message sotto.v1.GetHandshake
  */
@@ -1447,6 +1447,13 @@ export declare type GetHandshake = Message<"sotto.v1.GetHandshake"> & {
    * @generated from field: bytes room = 1;
    */
   room: Uint8Array;
+
+  /**
+   * 0: the last one.
+   *
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
 };
 
 /**

@@ -8,6 +8,7 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { RememberedMessage } from "./content_pb.js";
+import type { Roster } from "./client_pb.js";
 
 /**
  * Describes the file sotto/v1/devices.proto.
@@ -443,6 +444,13 @@ export declare type ArchivedEntry = Message<"sotto.v1.ArchivedEntry"> & {
    * @generated from field: bytes told_by = 5;
    */
   toldBy: Uint8Array;
+
+  /**
+   * Nothing that was said, but how a device of this user knows the room.
+   *
+   * @generated from field: sotto.v1.RoomAnchor anchor = 6;
+   */
+  anchor?: RoomAnchor | undefined;
 };
 
 /**
@@ -450,4 +458,37 @@ export declare type ArchivedEntry = Message<"sotto.v1.ArchivedEntry"> & {
  * Use `create(ArchivedEntrySchema)` to create a new message.
  */
 export declare const ArchivedEntrySchema: GenMessage<ArchivedEntry>;
+
+/**
+ * How a device that is in a room has followed it: by it, a further device of the same user knows the room that the
+ * server shows. Of two the one with more resets counts, then the one that has followed further.
+ *
+ * @generated from message sotto.v1.RoomAnchor
+ */
+export declare type RoomAnchor = Message<"sotto.v1.RoomAnchor"> & {
+  /**
+   * @generated from field: sotto.v1.Roster roster = 1;
+   */
+  roster?: Roster | undefined;
+
+  /**
+   * So often the room's log was replaced while this user's devices followed it.
+   *
+   * @generated from field: uint32 resets = 2;
+   */
+  resets: number;
+
+  /**
+   * Size of the directory by which the device was let in: it does not know who had left by then.
+   *
+   * @generated from field: uint64 entered_at_size = 3;
+   */
+  enteredAtSize: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.RoomAnchor.
+ * Use `create(RoomAnchorSchema)` to create a new message.
+ */
+export declare const RoomAnchorSchema: GenMessage<RoomAnchor>;
 
