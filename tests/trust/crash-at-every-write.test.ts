@@ -163,3 +163,33 @@ test("whatever write a device dies at, nothing is lost, nothing doubled, and no 
   }
   expect(write, "writes of the script").toBeGreaterThan(15);
 }, 600_000);
+
+test("whoever dies while an invitation is opened is in afterwards, by that invitation", async () => {
+  await using hostile = await HostileWorld.start();
+  const alice = await hostile.world.person("alice", { random: () => 0 });
+  const bob = new Mortal(hostile, "bob");
+  await bob.join();
+  let deaths = 0;
+  for (let write = 1; write <= 4; write++) {
+    for (const moment of ["before", "after"] as const) {
+      const { room } = await alice.client.rooms.create(`${write} ${moment}`);
+      const before = bob.store.deaths;
+      bob.store.arm(write, moment);
+      await alice.client.rooms.add(room, "bob");
+      await alice.client.send(room, "welcome bob");
+      const isIn = async () => (await said(bob.now, room)).includes("welcome bob");
+      await until("bob is in, or dead", async () => bob.store.dead || (await isIn()));
+      bob.store.disarm();
+      deaths += bob.store.deaths - before;
+      await bob.again();
+      await until("bob is in", isIn);
+      const rejoined = (await entries(alice)).filter(
+        (entry) =>
+          entry.room === room && entry.type === "membership" && entry.change === "rejoined",
+      );
+      expect(rejoined, `write ${write}, ${moment}`).toHaveLength(0);
+    }
+  }
+  // Two writes at least bring somebody in: the room that one hears of, and its group.
+  expect(deaths).toBeGreaterThanOrEqual(4);
+});

@@ -27,7 +27,7 @@ export interface KeyPackagesOptions {
 
 /**
  * Keeps KeyPackages of this device at the server, and their secrets here. A secret is stored before
- * its package is published, and goes when its Welcome was opened.
+ * its package is published, and goes with the commit that stores the group of its Welcome.
  */
 export class KeyPackages {
   readonly #options: KeyPackagesOptions;
@@ -81,12 +81,15 @@ export class KeyPackages {
       });
   }
 
-  /** Opens a Welcome with the package that it names. Rejects with `MlsError`. */
+  /**
+   * Opens a Welcome with the package that it names. The caller commits `spent` together with the group: the secret must
+   * be there until the group is. Rejects with `MlsError`.
+   */
   async join(
     welcome: Uint8Array,
     tree: Uint8Array,
     judge: (leaf: LeafIdentity, key: Uint8Array) => boolean,
-  ): Promise<Group> {
+  ): Promise<{ readonly group: Group; readonly spent: StoreChange }> {
     const { mls, store, mlsKey } = this.#options;
     for (const ref of mls.welcomeRefs(welcome)) {
       const key = toHex(ref);
@@ -103,8 +106,7 @@ export class KeyPackages {
       const spent: StoreChange = mls.isLastResort(secret)
         ? { table: "meta", key: publishedKey, value: undefined }
         : { table: "key-packages", key, value: undefined };
-      await store.commit([spent]);
-      return group;
+      return { group, spent };
     }
     throw new MlsError("NOT_A_MEMBER", "the Welcome is for no KeyPackage of this device");
   }

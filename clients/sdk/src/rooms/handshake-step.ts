@@ -50,6 +50,8 @@ export interface HandshakeStep {
 export interface JudgedStep extends HandshakeStep {
   readonly recordSha256: string;
   readonly envelope: Envelope;
+  /** What has to be stored together with the group. */
+  readonly withGroup: StoreChange[];
 }
 
 export interface HandshakeResult {
@@ -75,7 +77,7 @@ export async function stepHandshake(
     const step = { ...taken, recordSha256, ...judged };
     return missedBefore(step) ? missed(step) : passedOver(step);
   }
-  const step: JudgedStep = { ...taken, recordSha256, envelope: judged.envelope };
+  const step: JudgedStep = { ...taken, recordSha256, envelope: judged.envelope, withGroup: [] };
   const before = taken.group && parsePolicy(taken.group.policy).history;
   const inside = state.rosterHasGaps ? undefined : state.roster?.devices;
   const group = await nextGroup(step, data);
@@ -92,7 +94,7 @@ export async function stepHandshake(
   });
   const archive = policy !== undefined && policy !== "none";
   const changes = entry ? context.history.changesFor(entry, { archive }) : [];
-  changes.push(...chainChanges(step, inside), ...anchorDue(state));
+  changes.push(...chainChanges(step, inside), ...anchorDue(state), ...step.withGroup);
   return { result: { changes, groupChanged: true }, group };
 }
 
@@ -114,7 +116,7 @@ function chainChanges(
   return changes;
 }
 
-interface BreachedStep extends Omit<JudgedStep, "envelope"> {
+interface BreachedStep extends Omit<JudgedStep, "envelope" | "withGroup"> {
   readonly envelope: Envelope | undefined;
   readonly breach: Error;
 }
@@ -236,7 +238,7 @@ async function enter(step: JudgedStep, data: Uint8Array): Promise<Group | undefi
       context.parts.fetch(connection, state.room, envelope.welcome),
       context.parts.fetch(connection, state.room, envelope.tree),
     ]);
-    const group = await context.keyPackages.join(
+    const { group, spent } = await context.keyPackages.join(
       welcome,
       tree,
       judgeAt(context, toSafeNumber(envelope.directorySize)),
@@ -251,6 +253,7 @@ async function enter(step: JudgedStep, data: Uint8Array): Promise<Group | undefi
     if (!before) state.enteredAtSize = toSafeNumber(envelope.directorySize);
     state.since = sinceOf(state.roster, {});
     state.renewed = { at: context.clock.now(), sent: state.senderSequence };
+    step.withGroup.push(spent);
     return group;
   } catch (error) {
     if (isConnectionLoss(error)) throw error;
