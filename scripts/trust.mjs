@@ -23,6 +23,20 @@ function tests() {
   return found;
 }
 
+/** Ends the run in plain words where the official vectors are not there: nothing would be checked. */
+function wantVectors() {
+  const folder = process.env.MLS_VECTORS ?? join(root, "..", "shared", "vectors", "mls");
+  if (existsSync(folder)) return;
+  process.stderr.write(`the official test vectors of MLS are not in ${folder}
+
+They are data of others and not part of this project. Get the folder test-vectors of
+https://github.com/mlswg/mls-implementations, and say where it is:
+
+  MLS_VECTORS=<folder> npm run test:trust -- vectors
+`);
+  process.exit(1);
+}
+
 function refuse(why) {
   process.stderr.write(
     `${why}\n\n${usage}\nnames:\n${[...tests().keys()].map((name) => `  ${name}\n`).join("")}`,
@@ -59,6 +73,7 @@ if (values.list) {
 const unknown = positionals.filter((name) => !known.has(name));
 if (unknown.length > 0) refuse(`no test is called ${unknown.join(", ")}`);
 if (values.seed !== undefined && !/^\d{1,9}$/.test(values.seed)) refuse("--seed wants a number");
+if (positionals.includes("vectors")) wantVectors();
 runVitest(
   positionals.map((name) => known.get(name)),
   {

@@ -34,21 +34,19 @@ export async function processCommit(
   expect: CommitExpectation | "anything",
   judge: Judge,
   cs: CiphersuiteImpl,
+  psks: Readonly<Record<string, Uint8Array>> = {},
 ): Promise<{ newState: ClientState; consumed: readonly Uint8Array[] }> {
-  const { publicMessage } = decodeCommit(bytes);
+  const publicMessage = decodePublic(bytes);
   const { content } = publicMessage;
   if (content.contentType !== "commit") throw new MlsError("BAD_COMMIT", "not a commit");
-  const epoch = state.groupContext.epoch;
-  if (content.epoch < epoch) throw new MlsError("WRONG_EPOCH", "a commit of an epoch that is over");
-  if (content.epoch > epoch)
-    throw new MlsError("FUTURE_EPOCH", "a commit of an epoch that has not begun here");
+  checkEpoch(state, content.epoch);
   if (expect !== "anything") {
     checkPath(content.commit, expect, judge);
     checkSender(state, publicMessage, expect);
   }
   let refused: MlsError | undefined;
   const result = await guarded("BAD_COMMIT", () =>
-    processPublicMessage(state, publicMessage, makePskIndex(state, {}), cs, (incoming) => {
+    processPublicMessage(state, publicMessage, makePskIndex(state, { ...psks }), cs, (incoming) => {
       if (incoming.kind !== "commit") return "reject";
       try {
         if (expect !== "anything") checkProposals(state, incoming.proposals, expect, judge);
@@ -67,9 +65,32 @@ export async function processCommit(
   return { newState: result.newState, consumed: result.consumed };
 }
 
-function decodeCommit(bytes: Uint8Array) {
+/** The state with a proposal kept in it, for the commit that names it. Rejects with `MlsError`. */
+export async function processProposal(
+  state: ClientState,
+  bytes: Uint8Array,
+  cs: CiphersuiteImpl,
+): Promise<ClientState> {
+  const message = decodePublic(bytes);
+  if (message.content.contentType !== "proposal")
+    throw new MlsError("BAD_COMMIT", "not a proposal");
+  checkEpoch(state, message.content.epoch);
+  const { newState } = await guarded("BAD_COMMIT", () =>
+    processPublicMessage(state, message, makePskIndex(state, {}), cs),
+  );
+  return newState;
+}
+
+function checkEpoch({ groupContext }: ClientState, epoch: bigint): void {
+  if (epoch < groupContext.epoch)
+    throw new MlsError("WRONG_EPOCH", "a commit of an epoch that is over");
+  if (epoch > groupContext.epoch)
+    throw new MlsError("FUTURE_EPOCH", "a commit of an epoch that has not begun here");
+}
+
+function decodePublic(bytes: Uint8Array): PublicMessage {
   try {
-    return decodeMessage(bytes, "mls_public_message", mlsBytesMax.handshake);
+    return decodeMessage(bytes, "mls_public_message", mlsBytesMax.handshake).publicMessage;
   } catch (cause) {
     throw new MlsError("BAD_COMMIT", "a commit that cannot be read", { cause });
   }

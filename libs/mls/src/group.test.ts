@@ -255,3 +255,15 @@ test("a policy is what its envelope says, byte for byte, or the commit is refuse
   expect(bob.group.policy).toEqual(policy);
   expect(bob.group.epochAuthenticator).toEqual(alice.group.epochAuthenticator);
 });
+
+test("a proposal outside of a commit is not taken", async () => {
+  const cast = await people("classical", ["alice", "bob"]);
+  const [alice, bob] = await cast.room();
+  const before = bob.group.serialise();
+  const staged = await alice.group.stageUpdate();
+  await expect(bob.group.takeProposal(staged.commit, cast.judge)).rejects.toMatchObject({
+    code: "BAD_COMMIT",
+    message: expect.stringMatching(/Sotto has none of/),
+  });
+  expect(bob.group.serialise()).toEqual(before);
+});

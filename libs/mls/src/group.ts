@@ -8,7 +8,8 @@ import {
   type Proposal,
 } from "ts-mls";
 import { ratchetUntil } from "ts-mls/secretTree.js";
-import { type CommitExpectation, processCommit } from "./commit-rules.ts";
+import { type CommitExpectation, processCommit, processProposal } from "./commit-rules.ts";
+import type { ForeignGroups } from "./foreign-groups.ts";
 import { decodeVerified } from "./key-packages.ts";
 import { identityOf, type Judge, type LeafIdentity } from "./leaf-identity.ts";
 import { guarded, MlsError } from "./mls-error.ts";
@@ -66,14 +67,22 @@ export interface GroupToStore {
 export class Group {
   readonly #suite: SuiteName;
   readonly #cs: CiphersuiteImpl;
+  readonly #foreign: ForeignGroups | undefined;
   #state: ClientState;
   #members: readonly Member[] | undefined;
   /** Counts what changed besides the present epoch's ratchets, and how much of it is stored. */
   #epochStates = 1;
   #epochStatesStored = 0;
 
-  /** `stored`: the state is one whose epoch state and ratchets are in the store. */
-  constructor(suite: SuiteName, cs: CiphersuiteImpl, state: ClientState, stored = false) {
+  /** `stored`: the state is one whose epoch state and ratchets are in the store. `foreign`: see `Mls`. */
+  constructor(
+    suite: SuiteName,
+    cs: CiphersuiteImpl,
+    state: ClientState,
+    stored = false,
+    foreign?: ForeignGroups,
+  ) {
+    this.#foreign = foreign;
     if (stored) this.#epochStatesStored = this.#epochStates;
     this.#suite = suite;
     this.#cs = cs;
@@ -174,13 +183,13 @@ export class Group {
     commit: Uint8Array,
     options: { expect: CommitExpectation | "anything"; judge: Judge },
   ): Promise<ProcessOutcome> {
-    const state = { ...this.#state, clientConfig: safeConfig(options.judge) };
     const { newState, consumed } = await processCommit(
-      state,
+      this.#judgedBy(options.judge),
       commit,
       options.expect,
       options.judge,
       this.#cs,
+      this.#foreign?.psks,
     );
     if (newState.groupActiveState.kind === "removedFromGroup") return { outcome: "removed" };
     const authenticator = newState.keySchedule.epochAuthenticator;
@@ -190,6 +199,16 @@ export class Group {
     this.#become(newState);
     for (const secret of consumed) secret.fill(0);
     return { outcome: "applied", epochAuthenticator: authenticator };
+  }
+
+  /**
+   * Keeps another member's proposal for the commit that names it. Commits of Sotto carry all that they do, so only
+   * foreign groups keep any. Rejects with `MlsError` BAD_COMMIT, WRONG_EPOCH, FUTURE_EPOCH, the group unchanged.
+   */
+  async takeProposal(proposal: Uint8Array, judge: Judge): Promise<void> {
+    if (!this.#foreign)
+      throw new MlsError("BAD_COMMIT", "a proposal outside of a commit, which Sotto has none of");
+    this.#become(await processProposal(this.#judgedBy(judge), proposal, this.#cs));
   }
 
   /** Seals a message to the group as it is now. `aad` is authenticated, not hidden. */
@@ -270,10 +289,9 @@ export class Group {
   }
 
   async #stage(proposals: Proposal[], judge: Judge = () => true): Promise<PendingCommit> {
-    const state = { ...this.#state, clientConfig: safeConfig(judge) };
     const made = await guarded("BAD_COMMIT", () =>
       createCommit(
-        { state, cipherSuite: this.#cs },
+        { state: this.#judgedBy(judge), cipherSuite: this.#cs },
         { extraProposals: proposals, wireAsPublicMessage: true },
       ),
     );
@@ -285,6 +303,10 @@ export class Group {
       tree: encodeTree(newState.ratchetTree),
       serialise: () => encodeState(newState),
     };
+  }
+
+  #judgedBy(judge: Judge): ClientState {
+    return { ...this.#state, clientConfig: safeConfig(judge, this.#foreign?.identityOf) };
   }
 
   #ownRatchet() {

@@ -66,13 +66,7 @@ export async function generate(
     wireformat: "mls_key_package",
     keyPackage: publicPackage,
   });
-  const { initPrivateKey, hpkePrivateKey } = privatePackage;
-  const secret = pack(secretVersion, [
-    Uint8Array.of(input.lastResort ? 1 : 0),
-    keyPackage,
-    initPrivateKey,
-    hpkePrivateKey,
-  ]);
+  const secret = packSecret(keyPackage, privatePackage, input.lastResort);
   return { keyPackage, secret, ref: await makeKeyPackageRef(publicPackage, cs.hash) };
 }
 
@@ -107,6 +101,20 @@ export async function decodeVerified(
   const valid = await guarded("BAD_MESSAGE", () => verifyKeyPackage(keyPackage, cs.signature));
   if (!valid) throw new MlsError("BAD_MESSAGE", "a KeyPackage whose signature is not valid");
   return keyPackage;
+}
+
+/** What is kept of a KeyPackage until its Welcome came. Secret. */
+export function packSecret(
+  keyPackage: Uint8Array,
+  keys: Pick<PrivateKeyPackage, "initPrivateKey" | "hpkePrivateKey">,
+  lastResort: boolean,
+): Uint8Array {
+  return pack(secretVersion, [
+    Uint8Array.of(lastResort ? 1 : 0),
+    keyPackage,
+    keys.initPrivateKey,
+    keys.hpkePrivateKey,
+  ]);
 }
 
 /** What a stored secret belongs to. Throws `MlsError` BROKEN_STATE. */

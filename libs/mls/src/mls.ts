@@ -7,6 +7,7 @@ import {
 } from "ts-mls";
 import type { CryptoEngine } from "./engine/crypto-engine.ts";
 import { webEngine } from "./engine/web-engine.ts";
+import type { ForeignGroups } from "./foreign-groups.ts";
 import { Group, sameBytes } from "./group.ts";
 import { type JoinedGroup, joinedGroup } from "./joined-group.ts";
 import {
@@ -21,7 +22,7 @@ import { identityOf, type Judge, type LeafIdentity, type SignatureKey } from "./
 import { guarded, MlsError } from "./mls-error.ts";
 import { policyExtension, safeConfig } from "./safe-config.ts";
 import { decodeState, needsRatchets } from "./stored-group.ts";
-import { ciphersuiteName, loadSuite, type SuiteName } from "./suite.ts";
+import { loadSuite, type SuiteName } from "./suite.ts";
 import { decodeMessage, decodeTree, encodeMessage, mlsBytesMax } from "./wire.ts";
 
 export interface MlsOptions {
@@ -36,10 +37,13 @@ export interface MlsOptions {
 export class Mls {
   readonly #options: MlsOptions;
   readonly #cs: CiphersuiteImpl;
+  readonly #foreign: ForeignGroups | undefined;
 
-  constructor(options: MlsOptions) {
+  /** `foreign`: for the official vectors alone. */
+  constructor(options: MlsOptions, foreign?: ForeignGroups) {
     this.#options = options;
-    this.#cs = loadSuite(options.suite, options.engine ?? webEngine);
+    this.#foreign = foreign;
+    this.#cs = foreign?.suite ?? loadSuite(options.suite, options.engine ?? webEngine);
   }
 
   async generateKeyPackage(input: KeyPackageInput): Promise<GeneratedKeyPackage> {
@@ -96,34 +100,35 @@ export class Mls {
     return Number(lifetime.notAfter) * 1000;
   }
 
-  /** Joins by a Welcome and the tree beside it; every leaf of the tree is judged. Rejects with `MlsError`. */
+  /** Joins by a Welcome and the tree beside or in it; every leaf of the tree is judged. Rejects with `MlsError`. */
   async joinFromWelcome(input: {
     readonly welcome: Uint8Array;
-    readonly tree: Uint8Array;
+    readonly tree: Uint8Array | undefined;
     readonly secret: Uint8Array;
     readonly signatureKey: SignatureKey;
     readonly judge: Judge;
   }): Promise<Group> {
     const cs = this.#cs;
     const { welcome } = decodeMessage(input.welcome, "mls_welcome", mlsBytesMax.handshake);
-    if (welcome.cipherSuite !== ciphersuiteName(this.#options.suite)) {
+    if (welcome.cipherSuite !== cs.name) {
       throw new MlsError("BAD_MESSAGE", "a Welcome of another cipher suite");
     }
     const { keyPackage, privateKeys } = openSecret(input.secret, input.signatureKey.privateKey);
-    const tree = decodeTree(input.tree);
+    const tree = input.tree && decodeTree(input.tree);
+    const foreign = this.#foreign;
     const state = await guarded("BAD_MESSAGE", () =>
       joinGroup(
         welcome,
         keyPackage,
         privateKeys,
-        makePskIndex(undefined, {}),
+        makePskIndex(undefined, { ...foreign?.psks }),
         cs,
         tree,
         undefined,
-        safeConfig(input.judge),
+        safeConfig(input.judge, foreign?.identityOf),
       ),
     );
-    return new Group(this.#options.suite, cs, state);
+    return new Group(this.#options.suite, cs, state, false, foreign);
   }
 
   /**

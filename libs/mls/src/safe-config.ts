@@ -10,9 +10,10 @@ export const lastResortExtension = 0xf0a1;
 /**
  * The library's configuration with its unsafe defaults replaced: every leaf is judged by the directory,
  * late and lost messages are borne, plaintext lengths are rounded up to 256 bytes. A leaf's lifetime is
- * checked by whoever adds it and not on receipt: one expired leaf would close the room to joins.
+ * checked by whoever adds it and not on receipt: one expired leaf would close the room to joins. `readIdentity`:
+ * of credentials that are not Sotto's.
  */
-export function safeConfig(judge: Judge): ClientConfig {
+export function safeConfig(judge: Judge, readIdentity = identityOf): ClientConfig {
   return {
     keyRetentionConfig: {
       retainKeysForGenerations: 256,
@@ -25,7 +26,7 @@ export function safeConfig(judge: Judge): ClientConfig {
     authService: {
       async validateCredential(credential, signaturePublicKey) {
         try {
-          return judge(identityOf(credential), signaturePublicKey);
+          return judge(readIdentity(credential), signaturePublicKey);
         } catch {
           return false;
         }

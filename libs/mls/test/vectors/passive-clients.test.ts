@@ -1,17 +1,8 @@
-import {
-  bytesToBase64,
-  type CiphersuiteImpl,
-  type ClientConfig,
-  type ClientState,
-  joinGroup,
-  makePskIndex,
-  processPrivateMessage,
-  processPublicMessage,
-} from "ts-mls";
+import type { CiphersuiteImpl } from "ts-mls";
 import { expect } from "vitest";
-import { safeConfig } from "../../src/safe-config.ts";
 import { decodeMessage, decodeTree, mlsBytesMax } from "../../src/wire.ts";
 import { describeVectors, hex } from "./official-vectors.ts";
+import { countingJudge, foreign, keptSecret, ourMls } from "./our-module.ts";
 
 interface PassiveClient {
   readonly cipher_suite: number;
@@ -30,58 +21,54 @@ interface PassiveClient {
   }[];
 }
 
-/** Our configuration; credentials of the vectors are not ours, so each one is accepted. */
-const config: ClientConfig = {
-  ...safeConfig(() => true),
-  authService: { validateCredential: async () => true },
-};
-
+/** Joins by `Mls.joinFromWelcome` and follows every epoch by `Group.process`. */
 async function follow(vector: PassiveClient, cs: CiphersuiteImpl): Promise<void> {
+  const psks = vector.external_psks.map(({ psk_id: id, psk }) => ({ id: hex(id), psk: hex(psk) }));
+  const mls = ourMls(foreign(cs, psks));
   const { keyPackage } = decodeMessage(
     hex(vector.key_package),
     "mls_key_package",
     mlsBytesMax.handshake,
   );
-  const { welcome } = decodeMessage(hex(vector.welcome), "mls_welcome", mlsBytesMax.handshake);
-  const psks = Object.fromEntries(
-    vector.external_psks.map(({ psk_id: id, psk }) => [bytesToBase64(hex(id)), hex(psk)]),
-  );
-  let state: ClientState = await joinGroup(
-    welcome,
-    keyPackage,
-    {
-      hpkePrivateKey: hex(vector.encryption_priv),
+  const tree = vector.ratchet_tree === null ? undefined : hex(vector.ratchet_tree);
+  const joining = {
+    welcome: hex(vector.welcome),
+    tree,
+    secret: keptSecret(keyPackage, {
       initPrivateKey: hex(vector.init_priv),
-      signaturePrivateKey: hex(vector.signature_priv),
+      hpkePrivateKey: hex(vector.encryption_priv),
+    }),
+    signatureKey: {
+      publicKey: keyPackage.leafNode.signaturePublicKey,
+      privateKey: hex(vector.signature_priv),
     },
-    makePskIndex(undefined, psks),
-    cs,
-    vector.ratchet_tree === null ? undefined : decodeTree(hex(vector.ratchet_tree)),
-    undefined,
-    config,
-  );
-  expect(state.keySchedule.epochAuthenticator).toEqual(hex(vector.initial_epoch_authenticator));
+  };
+  await expect(mls.joinFromWelcome({ ...joining, judge: () => false })).rejects.toMatchObject({
+    code: "BAD_MESSAGE",
+    message: expect.stringMatching(/credential/),
+  });
+  const { judge, judged } = countingJudge();
+  const group = await mls.joinFromWelcome({ ...joining, judge });
+  const leaves = decodeTree(group.tree()).filter((node) => node?.nodeType === "leaf");
+  expect(judged.size, "every leaf is judged").toBe(leaves.length);
+  expect(group.epochAuthenticator).toEqual(hex(vector.initial_epoch_authenticator));
   for (const epoch of vector.epochs) {
-    for (const message of [...epoch.proposals, epoch.commit])
-      state = await process(state, hex(message), psks, cs);
-    expect(state.keySchedule.epochAuthenticator).toEqual(hex(epoch.epoch_authenticator));
+    for (const proposal of epoch.proposals) await group.takeProposal(hex(proposal), judge);
+    await expect(
+      group.process(spoilt(hex(epoch.commit)), { expect: "anything", judge }),
+    ).rejects.toMatchObject({ code: "BAD_COMMIT" });
+    const options = { expect: "anything", judge } as const;
+    const { outcome } = await group.process(hex(epoch.commit), options);
+    expect(outcome).toBe("applied");
+    expect(group.epochAuthenticator).toEqual(hex(epoch.epoch_authenticator));
   }
 }
 
-async function process(
-  state: ClientState,
-  bytes: Uint8Array,
-  psks: Readonly<Record<string, Uint8Array>>,
-  cs: CiphersuiteImpl,
-): Promise<ClientState> {
-  const index = makePskIndex(state, { ...psks });
-  // The second two bytes of an MLSMessage name its kind.
-  if (bytes[3] === 1) {
-    const { publicMessage } = decodeMessage(bytes, "mls_public_message", mlsBytesMax.handshake);
-    return (await processPublicMessage(state, publicMessage, index, cs)).newState;
-  }
-  const { privateMessage } = decodeMessage(bytes, "mls_private_message", mlsBytesMax.handshake);
-  return (await processPrivateMessage(state, privateMessage, index, cs)).newState;
+/** The membership tag, which stands last, with another bit. */
+function spoilt(commit: Uint8Array): Uint8Array {
+  const other = commit.slice();
+  other[other.length - 1] = (other.at(-1) ?? 0) ^ 1;
+  return other;
 }
 
 describeVectors<PassiveClient>("passive-client-welcome", follow);
