@@ -5,11 +5,13 @@ import { parseArgs } from "node:util";
 import { runVitest } from "./vitest.mjs";
 
 const root = join(import.meta.dirname, "..");
-const usage = `usage: npm run test:trust -- [name…] [--long] [--seed <number>] [--list]
+const usage = `usage: npm run test:trust -- [name…] [--long] [--seed <number>] [--suite <name>] [--list]
 
   name     which tests; all where none is named
   --long   random-history runs for ten minutes instead of thirty seconds
   --seed   repeats what a test that goes by chance has printed
+  --suite  x-wing or classical: what all attacked rooms are encrypted by. Without it x-wing, both for
+           random-history, and classical for the many commits of commit-race and crash-at-every-write
   --list   prints the names
 `;
 
@@ -53,6 +55,7 @@ function readArguments() {
         list: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
         seed: { type: "string" },
+        suite: { type: "string" },
       },
     });
   } catch (error) {
@@ -73,12 +76,15 @@ if (values.list) {
 const unknown = positionals.filter((name) => !known.has(name));
 if (unknown.length > 0) refuse(`no test is called ${unknown.join(", ")}`);
 if (values.seed !== undefined && !/^\d{1,9}$/.test(values.seed)) refuse("--seed wants a number");
+if (values.suite !== undefined && !["x-wing", "classical"].includes(values.suite))
+  refuse("--suite wants x-wing or classical");
 if (positionals.includes("vectors")) wantVectors();
 runVitest(
   positionals.map((name) => known.get(name)),
   {
     SOTTO_TEST_SUITE: "trust",
     ...(values.long ? { SOTTO_TRUST_LONG: "1" } : {}),
+    ...(values.suite ? { SOTTO_TRUST_SUITE: values.suite } : {}),
     ...(values.seed ? { SOTTO_TRUST_SEED: values.seed } : {}),
   },
 );

@@ -3,6 +3,7 @@ import { RecordKind } from "@sotto/protocol";
 import type { Checks } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { type Joined, until } from "../scenarios/world.ts";
+import { quickSuite } from "./config.ts";
 import { HostileWorld } from "./harness/hostile-world.ts";
 import { keptEpoch, keptGroup } from "./harness/kept-group.ts";
 import { storeCommit } from "./harness/lax-keyserver.ts";
@@ -25,7 +26,7 @@ async function epochs(people: readonly Joined[], room: string): Promise<Set<stri
 }
 
 test(`${devices} devices make ${commits} commits each for the same epochs: one winner an epoch, equal authenticators`, async () => {
-  await using hostile = await HostileWorld.start();
+  await using hostile = await HostileWorld.start({}, quickSuite);
   const people = await everybody(hostile, devices);
   const [first] = people as [Joined];
   const { room } = first.client.rooms.find("general");

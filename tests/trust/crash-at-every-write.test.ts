@@ -3,6 +3,7 @@ import { type Group, MlsError } from "@sotto/mls";
 import { RecordKind, type Record as RecordMessage } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { entries, type Joined, until } from "../scenarios/world.ts";
+import { quickSuite } from "./config.ts";
 import type { Moment } from "./harness/dying-store.ts";
 import { HostileWorld } from "./harness/hostile-world.ts";
 import { keptEpoch, keptGroup } from "./harness/kept-group.ts";
@@ -143,7 +144,7 @@ async function noKeyTwice(
 }
 
 test("whatever write a device dies at, nothing is lost, nothing doubled, and no key serves twice", async () => {
-  await using hostile = await HostileWorld.start();
+  await using hostile = await HostileWorld.start({}, quickSuite);
   const alice = await hostile.world.person("alice", { random: () => 0 });
   const carol = await hostile.world.person("carol", { random: () => 0 });
   const bob = new Mortal(hostile, "bob");

@@ -1,6 +1,8 @@
 import type { Checks } from "@sotto/sdk";
+import { tlsTransport } from "@sotto/sdk/node";
 import { afterEach, expect, test, vi } from "vitest";
 import { texts, until, World } from "../scenarios/world.ts";
+import { suite } from "./config.ts";
 import { notices } from "./harness/notices.ts";
 import { monthsLater } from "./harness/other-clock.ts";
 
@@ -26,7 +28,7 @@ afterEach(() => {
 });
 
 test("a leaf that ended months ago keeps nobody out: who is added, who comes back, and whose it is", async () => {
-  await using world = await World.start();
+  await using world = await World.start(tlsTransport, suite);
   const [alice, bob] = await world.people("alice", "bob");
   // Alice's device lies in a drawer from here on.
   await alice[Symbol.asyncDispose]();
@@ -57,7 +59,7 @@ test("a leaf that ended months ago keeps nobody out: who is added, who comes bac
 
 /** Bob was away for months; the server hands alice the package that he published then. Answers whether bob is in. */
 async function oldPackage(checks: Partial<Checks>) {
-  await using world = await World.start();
+  await using world = await World.start(tlsTransport, suite);
   const alice = await world.person("alice");
   const bob = await world.person("bob");
   await bob[Symbol.asyncDispose]();
@@ -86,7 +88,7 @@ test("control: without that check the old package is used", async () => {
 });
 
 test("who comes back after months publishes everything anew, and can be added again", async () => {
-  await using world = await World.start();
+  await using world = await World.start(tlsTransport, suite);
   const [alice, bob] = await world.people("alice", "bob");
   await alice[Symbol.asyncDispose]();
   await bob[Symbol.asyncDispose]();

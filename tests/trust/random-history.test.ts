@@ -1,6 +1,6 @@
 import { seededRandom } from "@sotto/testkit";
 import { expect, test } from "vitest";
-import { long, seed } from "./config.ts";
+import { everySuite, long, seed } from "./config.ts";
 import { HostileWorld } from "./harness/hostile-world.ts";
 import { RandomRoom } from "./harness/random-room.ts";
 
@@ -8,10 +8,10 @@ const runMs = long ? 600_000 : 30_000;
 const betweenChecks = 4;
 const names = ["alice", "bob", "carol", "dave", "erin"];
 
-test(
-  `${runMs / 1000} s of adds, removes, updates, races, crashes and lost groups end with nobody outside (--seed ${seed})`,
-  async () => {
-    await using hostile = await HostileWorld.start();
+test.each(everySuite)(
+  `%s: ${runMs / 1000} s of adds, removes, updates, races, crashes and lost groups end with nobody outside (--seed ${seed})`,
+  async (suite) => {
+    await using hostile = await HostileWorld.start({}, suite);
     const room = await RandomRoom.begin(hostile, seededRandom(seed), names);
     const end = performance.now() + runMs;
     let happened = 0;
@@ -29,7 +29,7 @@ test(
     expect(new Set(first).size, "nothing is doubled").toBe(first.length);
     for (const other of others) expect(other).toEqual(first);
     process.stdout.write(
-      `random-history: seed ${seed}, ${happened} things happened, ${acknowledged.length} messages acknowledged\n`,
+      `random-history: ${suite}, seed ${seed}, ${happened} things happened, ${acknowledged.length} messages acknowledged\n`,
     );
   },
   runMs + 120_000,

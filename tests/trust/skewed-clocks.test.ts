@@ -1,5 +1,7 @@
+import { tlsTransport } from "@sotto/sdk/node";
 import { expect, test } from "vitest";
 import { texts, until, World } from "../scenarios/world.ts";
+import { suite } from "./config.ts";
 import { clockAhead } from "./harness/other-clock.ts";
 
 const second = 1000;
@@ -14,7 +16,7 @@ test.each([
 ])(
   "a member whose clock is %s joins, adds, removes, talks and comes back like any other",
   async (_, aheadMs) => {
-    await using world = await World.start();
+    await using world = await World.start(tlsTransport, suite);
     const alice = await world.person("alice");
     const skewed = await world.person("bob", { clock: clockAhead(aheadMs) });
     const { room } = skewed.client.rooms.find("general");
@@ -47,7 +49,7 @@ test.each([
 );
 
 test("a clock that is days off is told so, in place of trouble that nobody can explain", async () => {
-  await using world = await World.start();
+  await using world = await World.start(tlsTransport, suite);
   const alice = await world.person("alice");
   await alice[Symbol.asyncDispose]();
   const wrong = await world.open("alice", alice.store, { clock: clockAhead(-3 * day) });
@@ -56,7 +58,7 @@ test("a clock that is days off is told so, in place of trouble that nobody can e
 });
 
 test("control: without that check it goes on, and what it publishes is of another time", async () => {
-  await using world = await World.start();
+  await using world = await World.start(tlsTransport, suite);
   const alice = await world.person("alice");
   const bob = await world.person("bob");
   await bob[Symbol.asyncDispose]();

@@ -6,7 +6,9 @@ import { type Log, type LogRecord, parseTopic, readRecordsMax } from "@sotto/log
 import { fromHex, RecordKind, type Record as RecordMessage, RecordSchema } from "@sotto/protocol";
 import { tlsTransport } from "@sotto/sdk/node";
 import type { Overrides } from "../../../infra/embedded/src/compose.ts";
+import type { Suite } from "../../scenarios/company.ts";
 import { World } from "../../scenarios/world.ts";
+import { suite as attacked } from "../config.ts";
 
 /** The whole real server, its log, its store and its keys in the hands of somebody who means harm. */
 export class HostileWorld implements AsyncDisposable {
@@ -20,9 +22,9 @@ export class HostileWorld implements AsyncDisposable {
     this.#ports = ports;
   }
 
-  static async start(overrides: Overrides = {}): Promise<HostileWorld> {
+  static async start(overrides: Overrides = {}, suite: Suite = attacked): Promise<HostileWorld> {
     const ports: { log?: Log; store?: DirectoryStore } = {};
-    const world = await World.start(tlsTransport, "classical", {
+    const world = await World.start(tlsTransport, suite, {
       ...overrides,
       log: (log) => {
         ports.log = log;

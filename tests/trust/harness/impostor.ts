@@ -18,13 +18,14 @@ import {
   type SignatureKey,
 } from "@sotto/mls";
 import { type DeviceId, fromHex, parseDeviceId, toHex, type UserId } from "@sotto/protocol";
+import { suite } from "../config.ts";
 
 /** A device that the server makes itself, with keys that it knows, under the name of somebody. */
 export class Impostor {
   readonly user: UserId;
   readonly description: DeviceDescription;
   readonly sign: Signer;
-  readonly mls: Mls = createMls({ suite: "classical", now: Date.now });
+  readonly mls: Mls = createMls({ suite, now: Date.now });
   readonly #leafKey: SignatureKey;
   #made: GeneratedKeyPackage | undefined;
 

@@ -1,15 +1,16 @@
 import { createMls, type Group } from "@sotto/mls";
 import { toHex } from "@sotto/protocol";
-import type { ProfileStore } from "@sotto/sdk";
+import { loadProfile, type ProfileStore } from "@sotto/sdk";
 
 /** The group state of a room as a device keeps it. Whoever has the store has the group: so the device, so a thief. */
 export async function keptGroup(store: ProfileStore, room: string): Promise<Group> {
-  const [state, ratchets] = await Promise.all([
+  const [profile, state, ratchets] = await Promise.all([
+    loadProfile(store),
     store.get("groups", room),
     store.get("ratchets", room),
   ]);
-  if (!state) throw new Error("this device keeps no group of that room");
-  return await createMls({ suite: "classical", now: Date.now }).restore(state, ratchets);
+  if (!profile || !state) throw new Error("this device keeps no group of that room");
+  return await createMls({ suite: profile.suite, now: Date.now }).restore(state, ratchets);
 }
 
 /** Epoch and authenticator of what a device keeps: equal for all who are in the same epoch of the same group. */
