@@ -67,7 +67,7 @@ test("clients import no port of the server", () => {
   expect(
     forbidImports(
       clients,
-      /^@sotto\/(log|bus|directory|blobs|media-link|interservice|chassis|actor)(\/|$)/,
+      /^@sotto\/(log|bus|directory|blobs|media-link|interservice|chassis)(\/|$)/,
     ),
   ).toEqual([]);
 });

@@ -1,6 +1,7 @@
-import { open, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DemoServer } from "./server.ts";
+import { memoryOf } from "./server-memory.ts";
 
 const regionBytesMax = 64 * 1024 * 1024;
 
@@ -28,26 +29,13 @@ export async function filesWith(needle: Buffer, folder: string): Promise<string[
 
 /** Looks through a process's writable memory. False where the system does not let us. */
 async function inMemory(pid: number, needle: Buffer): Promise<boolean> {
-  let maps: string;
   try {
-    maps = await readFile(`/proc/${pid}/maps`, "utf8");
-  } catch {
-    return false;
-  }
-  const memory = await open(`/proc/${pid}/mem`, "r");
-  try {
-    for (const line of maps.split("\n")) {
-      const match = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line);
-      if (!match?.[1] || !match[2]) continue;
-      const start = Number.parseInt(match[1], 16);
-      const length = Number.parseInt(match[2], 16) - start;
-      if (length > regionBytesMax || !Number.isSafeInteger(start)) continue;
-      const region = Buffer.alloc(length);
-      const read = await memory.read(region, 0, length, start).catch(() => undefined);
-      if (read && region.subarray(0, read.bytesRead).includes(needle)) return true;
+    for await (const region of memoryOf(pid, regionBytesMax)) {
+      if (region.includes(needle)) return true;
     }
-    return false;
-  } finally {
-    await memory.close();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "EACCES" && code !== "EPERM") throw error;
   }
+  return false;
 }

@@ -1,7 +1,11 @@
-import { open, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DemoServer } from "../../infra/demo/server.ts";
+import { memoryOf } from "../../infra/demo/server-memory.ts";
 import { type Canary, heldBy, standsIn } from "./needles.ts";
+
+/** Larger regions are not looked through. */
+const regionBytesMax = 512 * 1024 * 1024;
 
 /** A kind of place on the server's side, and its bytes piece by piece. */
 export type Place = "data folder" | "output" | "metrics" | "traffic between services" | "memory";
@@ -21,7 +25,7 @@ export async function whereFound(
   look("output", heldBy(Buffer.from(server.output()), canaries));
   look("metrics", heldBy(await metrics(server), canaries));
   look("traffic between services", heldBy(traffic, canaries));
-  for await (const region of memory(server.pid)) {
+  for await (const region of memoryOf(server.pid, regionBytesMax)) {
     // Compressed streams in memory are looked for in the files that they come from or go to.
     look(
       "memory",
@@ -43,26 +47,4 @@ async function metrics(server: DemoServer): Promise<Buffer> {
   );
   const response = await fetch(`http://${admin?.[1]}:${admin?.[2]}/metrics`);
   return Buffer.from(await response.text());
-}
-
-const regionBytesMax = 512 * 1024 * 1024;
-
-/** Every readable and writable region of a process. */
-async function* memory(pid: number): AsyncGenerator<Buffer> {
-  const maps = await readFile(`/proc/${pid}/maps`, "utf8");
-  const mem = await open(`/proc/${pid}/mem`, "r");
-  try {
-    for (const line of maps.split("\n")) {
-      const match = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line);
-      if (!match?.[1] || !match[2]) continue;
-      const start = Number.parseInt(match[1], 16);
-      const length = Number.parseInt(match[2], 16) - start;
-      if (length > regionBytesMax || !Number.isSafeInteger(start)) continue;
-      const region = Buffer.alloc(length);
-      const read = await mem.read(region, 0, length, start).catch(() => undefined);
-      if (read) yield region.subarray(0, read.bytesRead);
-    }
-  } finally {
-    await mem.close();
-  }
 }

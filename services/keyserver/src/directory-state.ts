@@ -1,8 +1,8 @@
+import { Serial } from "@sotto/actor";
 import { type AppendOutcome, type DirectoryStore, DirectoryStoreError } from "@sotto/directory";
 import { Directory, RecordError, sha256Hex } from "@sotto/identity";
 import { ErrorCode, SottoError } from "@sotto/protocol";
 import { recordRefusal } from "./refusal.ts";
-import { Serial } from "./serial.ts";
 
 const pageRecords = 1000;
 const attemptsMax = 5;

@@ -1,5 +1,5 @@
+import { Serial } from "@sotto/actor";
 import { ErrorCode, type RoomId, SottoError } from "@sotto/protocol";
-import { Serial } from "./serial.ts";
 
 /** Lets commits of one room be judged one after another; those of other rooms go on beside them. */
 export class RoomTurns {

@@ -1,3 +1,4 @@
+import { Serial } from "@sotto/actor";
 import type { Clock } from "@sotto/clock";
 import { type DeviceId, ErrorCode, type RoomId } from "@sotto/protocol";
 import type { ArchivedEntry } from "@sotto/protocol/devices";
@@ -6,7 +7,6 @@ import type { History } from "../history/history.ts";
 import { takeInOrder } from "../history/take-in-order.ts";
 import { roomOf, sequenceOf, takeArchived } from "../history/take-memories.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
-import { Serial } from "../serial.ts";
 import { type ArchiveIdentity, goodDevices } from "./archive-identity.ts";
 import { grantKeys, lacking, needsNewKey } from "./archive-keys.ts";
 import type { ArchivePort } from "./archive-port.ts";

@@ -1,4 +1,5 @@
 import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { Serial } from "@sotto/actor";
 import {
   type Close,
   CloseSchema,
@@ -22,7 +23,6 @@ import {
 } from "@sotto/protocol";
 import { SottoClientError } from "../errors.ts";
 import type { ServerAddress, Transport, TransportConnection } from "../ports/transport.ts";
-import { Serial } from "../serial.ts";
 import { MediaStream } from "./media-stream.ts";
 
 /** Where a connection hands what the server sends unasked. */

@@ -1,7 +1,7 @@
+import { Serial } from "@sotto/actor";
 import { ErrorCode, fromHex, parseRoomId, type RoomId, toSafeNumber } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { mayPass, serverError } from "../errors.ts";
-import { Serial } from "../serial.ts";
 import { entranceInto } from "./entrance.ts";
 import type { KnownRooms } from "./known-rooms.ts";
 import type { Room } from "./room.ts";

@@ -1,9 +1,9 @@
+import { Serial } from "@sotto/actor";
 import type { Group, PendingCommit } from "@sotto/mls";
 import { type EnvelopeKind, ErrorCode, fromHex, toHex, toSafeNumber } from "@sotto/protocol";
 import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { mayPass, SottoClientError, serverError } from "../errors.ts";
-import { Serial } from "../serial.ts";
 import { type EnvelopeDraft, type LeafName, writeEnvelope } from "./envelopes.ts";
 import type { RoomReplica } from "./room-replica.ts";
 import { giveUp } from "./room-state.ts";

@@ -1,6 +1,6 @@
+import { Serial } from "@sotto/actor";
 import type { Group } from "@sotto/mls";
 import type { RoomId } from "@sotto/protocol";
-import { Serial } from "../serial.ts";
 import { Room } from "./room.ts";
 import type { RoomContext } from "./room-context.ts";
 import { RoomReplica } from "./room-replica.ts";

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { Serial } from "@sotto/actor";
 import type { Group } from "@sotto/mls";
 import {
   ErrorCode,
@@ -15,7 +16,6 @@ import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, serverError } from "../errors.ts";
 import { isOfObject } from "../media/announcements.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
-import { Serial } from "../serial.ts";
 import { RecordsMissing, stepHandshake } from "./handshake-step.ts";
 import { type Kept, KeptAside } from "./kept-aside.ts";
 import { openEarly, type StepResult, stepMessage } from "./message-step.ts";

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Serial } from "@sotto/actor";
 import { type DirectoryStore, DirectoryStoreError } from "@sotto/directory";
 import {
   type Checkpoint,
@@ -11,7 +12,6 @@ import {
 } from "@sotto/identity";
 import type { SignedCheckpointSchema } from "@sotto/protocol";
 import type { DirectoryState } from "../directory-state.ts";
-import { Serial } from "../serial.ts";
 import type { ServerKeys } from "../server-keys.ts";
 import type { LogState } from "./log-state.ts";
 import type { Standing } from "./standing.ts";

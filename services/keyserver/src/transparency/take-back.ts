@@ -1,11 +1,11 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Serial } from "@sotto/actor";
 import type { Bus } from "@sotto/bus";
 import type { Clock } from "@sotto/clock";
 import type { Checkpoint, DirectoryHead } from "@sotto/identity";
 import { HandBackHintSchema, subjects } from "@sotto/interservice";
 import { ErrorCode, type HandBackRecords, SottoError, toHex, toSafeNumber } from "@sotto/protocol";
 import type { DirectoryState } from "../directory-state.ts";
-import { Serial } from "../serial.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { Contributions } from "./contributions.ts";
 import type { HandedBackOptions } from "./handed-back-records.ts";
