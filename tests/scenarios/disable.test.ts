@@ -4,7 +4,7 @@ import { parseInvite } from "@sotto/identity";
 import { ErrorCode } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { run } from "../../infra/admin/src/program.ts";
-import { texts, until, World } from "./world.ts";
+import { entries, texts, until, World } from "./world.ts";
 
 /** Runs `sotto-admin` on a world's server; answers what it printed. */
 async function admin(world: World, ...args: readonly string[]): Promise<Record<string, unknown>> {
@@ -40,6 +40,10 @@ test("a disabled account is out at once, removed by whoever is online, and comes
   await expect(carol.client.send("general", "still here?")).rejects.toThrow(/disabled/);
   await until("bob removed carol", () => memberNames(bob).join() === "alice,bob");
   await bob.client.send("general", "without carol");
+  const { user } = carol.client.profile;
+  expect(await entries(bob)).toContainEqual(
+    expect.objectContaining({ change: "removed", users: [user], disabled: [user] }),
+  );
   const people = (await admin(world, "people"))["people"] as Record<string, unknown>[];
   expect(people.find(({ name }) => name === "carol")).toMatchObject({
     disabledSince: expect.any(Number),

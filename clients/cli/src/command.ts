@@ -3,6 +3,7 @@ import { type CliConfig, type ConfigFlags, readConfig } from "./config.ts";
 import { CommandError } from "./exit-code.ts";
 import { Output } from "./output.ts";
 import { Passphrases } from "./passphrase.ts";
+import { printableJson, printableName } from "./printable.ts";
 
 /** How often a person may mistype. */
 const askedMax = 3;
@@ -29,10 +30,10 @@ export class CommandContext {
     params: Readonly<Record<string, unknown>> = {},
     options: { onItem?: (item: never) => void; signal?: AbortSignal } = {},
   ): Promise<Result> {
-    const onItem = options.onItem as ((item: unknown) => void) | undefined;
+    const onItem = (options.onItem ?? this.#notice) as (item: unknown) => void;
     const call = () =>
       callAgent(this.config.home, method, params, {
-        ...(onItem ? { onItem } : {}),
+        onItem,
         ...(options.signal ? { signal: options.signal } : {}),
       });
     try {
@@ -43,6 +44,19 @@ export class CommandContext {
       return (await call()) as Result;
     }
   }
+
+  /** A command as a person types it here, the profile included where one was named. */
+  hint(command: string): string {
+    return `${this.config.called} ${command}`;
+  }
+
+  /** What is told beside the result. */
+  readonly #notice = (item: { readonly type?: string; readonly text?: unknown }): void => {
+    if (item.type !== "notice") return;
+    this.output.note(
+      this.output.json ? printableJson(item) : this.output.dim(printableName(item.text)),
+    );
+  };
 
   /** Gives the agent the passphrase of the profile. Rejects with LOCKED or WRONG_PASSPHRASE. */
   async unlock(): Promise<void> {

@@ -6,6 +6,8 @@ import { join, resolve } from "node:path";
 export interface CliConfig {
   /** Folder of the profile. */
   readonly home: string;
+  /** How this command was called, with the profile that was named: what hints begin with. */
+  readonly called: string;
   /** Colours and progress bars: only where a person looks. */
   readonly terminal: boolean;
   readonly colour: boolean;
@@ -30,6 +32,7 @@ export function readConfig(flags: ConfigFlags): CliConfig {
   const terminal = process.stderr.isTTY === true;
   return {
     home: resolve(home),
+    called: called(flags.home),
     terminal,
     colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
     suite: process.env.SOTTO_SUITE,
@@ -38,6 +41,13 @@ export function readConfig(flags: ConfigFlags): CliConfig {
     newPassphrase: process.env.SOTTO_NEW_PASSPHRASE,
     newPassphraseFile: flags.newPassphraseFile,
   };
+}
+
+/** Where a person can say `sotto` alone, nothing says how it was called. */
+function called(home: string | undefined): string {
+  const program = process.env.SOTTO_CALLED_AS || "sotto";
+  const quoted = home && /[^\w@%+=:,./-]/.test(home) ? `'${home.replaceAll("'", "'\\''")}'` : home;
+  return quoted ? `${program} --home ${quoted}` : program;
 }
 
 /** A Unix socket's path may not be longer than this on Linux and macOS. */

@@ -20,6 +20,8 @@ export async function runSotto(home: string, ...args: readonly string[]): Promis
     ...args,
   ]);
   let [out, err] = ["", ""];
+  child.stdout.setEncoding("utf8");
+  child.stderr.setEncoding("utf8");
   child.stdout.on("data", (chunk) => {
     out += chunk;
   });

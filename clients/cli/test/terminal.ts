@@ -12,6 +12,7 @@ export async function onTerminal(home: string, ...args: readonly string[]): Prom
     stdio: ["ignore", "pipe", "inherit"],
   });
   let shown = "";
+  child.stdout.setEncoding("utf8");
   child.stdout.on("data", (chunk) => {
     shown += chunk;
   });

@@ -108,6 +108,26 @@ export class SottoClient implements AsyncDisposable {
     await this.#session.ready(timeoutMs, signal);
   }
 
+  /**
+   * True as soon as the client is logged in; false once it has tried for `graceMs` in vain and no attempt is under way
+   * (or none has ended for half a minute). Throws the reason of a refusal.
+   */
+  async reached(graceMs: number): Promise<boolean> {
+    this.#session.hurry();
+    const { clock } = this.#context;
+    const last = clock.monotonic() + requestTimeoutMs;
+    for (let waitMs = graceMs; ; waitMs = 100) {
+      const online = this.online(waitMs).then(
+        () => true,
+        () => false,
+      );
+      if (await online) return true;
+      if (this.refusal) throw this.refusal;
+      this.#stop.signal.throwIfAborted();
+      if (!this.#session.trying || clock.monotonic() > last) return false;
+    }
+  }
+
   /** Why this device tries no more, where the server refused it for good. */
   get refusal(): Error | undefined {
     return this.#session.refusal;

@@ -34,11 +34,17 @@ export type SottoClientErrorCode =
   | "WRONG_NUMBER"
   | "UNKNOWN_DEVICE"
   | "UNKNOWN_ROOM"
-  /** More than one room has that name: use its id. */
+  /** More than one room has that name, or an id that begins so: use more of the id. */
   | "AMBIGUOUS_ROOM"
+  /** This person is in a room of that name already. */
+  | "ROOM_EXISTS"
+  /** Nobody takes themselves out of a room: another member has to. */
+  | "OWN_REMOVAL"
   /** The room has not let this device in yet. */
   | "NOT_IN_ROOM"
   | "UNKNOWN_OBJECT"
+  /** The ids of several objects begin so: use more of the id. */
+  | "AMBIGUOUS_OBJECT"
   /** What came cannot be what the sender sealed. */
   | "ALTERED"
   /** A file to share changed or is not there. */

@@ -6,7 +6,7 @@ import {
   makeInvite,
   signReset,
 } from "@sotto/identity";
-import { fromHex, toHex, type UserId } from "@sotto/protocol";
+import { fromHex, type RoomId, toHex, type UserId } from "@sotto/protocol";
 import { randomBytes, sha256 } from "./bytes.ts";
 import { SottoClientError } from "./errors.ts";
 import type { People } from "./people.ts";
@@ -49,7 +49,7 @@ export async function createInvite(
 ): Promise<CreatedInvite> {
   if (options.reset !== undefined)
     return await createResetInvite(context, desk, people.find(options.reset), options);
-  const rooms = (options.rooms ?? ["general"]).map((room) => desk.find(room).room);
+  const rooms = roomsOf(desk, options);
   const secret = await newSecret(context, options);
   const { inviteKey, expiresAt } = secret;
   const grant = await createGrant(
@@ -77,7 +77,7 @@ async function createResetInvite(
   const user = directory.directory.user(person);
   if (!user || person === profile.user)
     throw new SottoClientError("UNKNOWN_USER", "that must be somebody else of this server");
-  const rooms = (options.rooms ?? ["general"]).map((room) => desk.find(room).room);
+  const rooms = roomsOf(desk, options);
   const secret = await newSecret(context, options);
   const { inviteKey, expiresAt } = secret;
   const by = { device: profile.device, signer: signKey };
@@ -90,6 +90,10 @@ async function createResetInvite(
     rooms: [],
     reset: { ...allowed, ...place, user: user.id, name: user.name },
   });
+}
+
+function roomsOf(desk: RoomDesk, { rooms }: InviteOptions): RoomId[] {
+  return rooms ? rooms.map((room) => desk.find(room).room) : [desk.general().room];
 }
 
 interface InviteSecret extends InviteKeys {

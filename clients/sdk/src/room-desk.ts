@@ -1,7 +1,8 @@
 import { standingDevices } from "@sotto/identity";
-import { EnvelopeKind, parseRoomId, type RoomId, type UserId } from "@sotto/protocol";
+import { EnvelopeKind, type RoomId, readsLikePerson, type UserId } from "@sotto/protocol";
 import { SottoClientError } from "./errors.ts";
 import type { People } from "./people.ts";
+import { findGeneral, findRoom, type Names } from "./room-lookup.ts";
 import { addDevices, changeHistoryPolicy, removeDevices } from "./rooms/changes.ts";
 import { type HistoryWord, parsePolicy } from "./rooms/policy.ts";
 import type { Room } from "./rooms/room.ts";
@@ -35,6 +36,10 @@ export class RoomDesk {
   readonly #context: RoomContext;
   readonly #rooms: Rooms;
   readonly #people: People;
+  readonly #names: Names = {
+    room: (room) => this.#view(room).name,
+    person: (user) => this.#people.name(user),
+  };
 
   constructor(context: RoomContext, rooms: Rooms, people: People) {
     this.#context = context;
@@ -56,7 +61,13 @@ export class RoomDesk {
     return this.list().filter((room) => room.name === name);
   }
 
-  /** One room by id or name. Throws UNKNOWN_ROOM, AMBIGUOUS_ROOM. */
+  /** The room that invites let into where none is named. Throws UNKNOWN_ROOM, AMBIGUOUS_ROOM. */
+  general(): RoomView {
+    const { owner } = this.#context.directory.directory;
+    return this.#view(findGeneral(this.#rooms, owner, this.#names));
+  }
+
+  /** One room by name, id, or the beginning of its id. Throws UNKNOWN_ROOM, AMBIGUOUS_ROOM. */
   find(nameOrId: string): RoomView {
     return this.#view(this.#find(nameOrId));
   }
@@ -97,7 +108,7 @@ export class RoomDesk {
     }));
   }
 
-  /** Makes a room with this person alone in it. */
+  /** Makes a room with this person alone in it. Rejects with ROOM_EXISTS where they are in one of that name. */
   async create(name: string, history: HistoryWord = "all"): Promise<RoomView> {
     return this.#view(await this.#rooms.create(name, history));
   }
@@ -135,10 +146,14 @@ export class RoomDesk {
     return sequence;
   }
 
-  /** Removes a person with all devices. Resolves with the handshake record's sequence. */
+  /**
+   * Removes a person with all devices. Resolves with the handshake record's sequence. Rejects with OWN_REMOVAL: a
+   * member cannot commit that it is gone.
+   */
   async remove(nameOrId: string, person: string): Promise<number> {
     const room = this.#find(nameOrId);
     const user = this.#people.find(person);
+    if (user === this.#context.profile.user) throw this.#ownRemoval(room);
     // Asked of the group as it is when it can be changed: this device may be coming back into it just now.
     let present = false;
     const sequence = await room.committer.commit(async (group) => {
@@ -184,21 +199,20 @@ export class RoomDesk {
     return await this.#rooms.direct(user);
   }
 
+  #ownRemoval({ replica }: Room): SottoClientError {
+    const { name, user } = this.#context.profile;
+    const others = (replica.state.roster?.admins ?? [])
+      .filter((admin) => admin !== user)
+      .map((admin) => this.#people.name(admin));
+    const whom = others.length > 0 ? others.join(" or ") : "one, but this room has no other admin";
+    return new SottoClientError(
+      "OWN_REMOVAL",
+      `nobody takes themselves out of a room; an admin of it can, so ask ${whom}: sotto room remove ${replica.room.slice(0, 8)} ${name}`,
+    );
+  }
+
   #find(nameOrId: string): Room {
-    if (/^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(nameOrId)) {
-      const room = this.#rooms.get(parseRoomId(nameOrId));
-      if (room) return room;
-    }
-    const matches = this.#rooms.all().filter((room) => this.#view(room).name === nameOrId);
-    const present = matches.filter((room) => this.#rooms.phaseOf(room) !== "left");
-    const [room, another] = present.length > 0 ? present : matches;
-    if (room && !another) return room;
-    if (room)
-      throw new SottoClientError(
-        "AMBIGUOUS_ROOM",
-        `several rooms are called ${nameOrId}; use the id that 'sotto rooms' shows`,
-      );
-    throw new SottoClientError("UNKNOWN_ROOM", `this device is in no room called ${nameOrId}`);
+    return findRoom(this.#rooms, nameOrId, this.#names);
   }
 
   #view(room: Room): RoomView {
@@ -207,11 +221,16 @@ export class RoomDesk {
     const peer = state.roster?.direct.find((user) => user !== this.#context.profile.user);
     return {
       room: state.room,
-      name: direct && peer ? `@${this.#people.name(peer)}` : state.title,
+      name: direct && peer ? `@${this.#people.name(peer)}` : shownTitle(state.title),
       direct,
       phase: this.#rooms.phaseOf(room),
       members: new Set(group?.members().map((member) => member.user)).size,
       history: group && parsePolicy(group.policy).history,
     };
   }
+}
+
+/** A room that came with a person's name for a title is none that one has with that person. */
+function shownTitle(title: string): string {
+  return readsLikePerson(title) ? `(room) ${title}` : title;
 }

@@ -37,7 +37,7 @@ export * from "./gen/sotto/v1/client_pb.js";
 export * from "./gen/sotto/v1/records_pb.js";
 export * from "./ids.ts";
 export { limits } from "./limits.ts";
-export { checkTitle, foldName, type UserName } from "./names.ts";
+export { checkTitle, foldName, readsLikePerson, type UserName } from "./names.ts";
 export {
   type ArrivalInput,
   type AuthInput,

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SottoError } from "./errors.ts";
 import { ErrorCode } from "./gen/sotto/v1/client_pb.js";
-import { checkTitle, foldName } from "./names.ts";
+import { checkTitle, foldName, readsLikePerson } from "./names.ts";
 
 const invalid = expect.objectContaining({ code: ErrorCode.NAME_INVALID });
 
@@ -36,10 +36,19 @@ describe("a room's title", () => {
     expect(() => checkTitle("   ")).toThrow(invalid);
   });
 
-  it.each(["a\nb", "a\u0000b", "\u202Eabc", "a\u200Bb"])(
+  it.each(["a\nb", "a\u2028b", "a\u0000b", "\u202Eabc", "a\u200Bb"])(
     "holds no control character: %j",
     (title) => {
       expect(() => checkTitle(title)).toThrow(invalid);
     },
+  );
+
+  it.each(["@alice", "＠alice", "﹫alice", " @alice", "(@alice", "\u3164@alice", "\u2800@alice"])(
+    "may read like a person: %j",
+    (title) => expect(readsLikePerson(title)).toBe(true),
+  );
+
+  it.each(["alice", "alice@home", "5 @ 5", "plans"])("and does not: %j", (title) =>
+    expect(readsLikePerson(title)).toBe(false),
   );
 });

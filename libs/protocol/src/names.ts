@@ -20,10 +20,22 @@ export function foldName(name: string): UserName {
 
 const titleCharactersMax = 64;
 
+/** Letters that show nothing. */
+const blanks = /[\u115f\u1160\u2800\u3164\uffa0]/gu;
+
+/** True for a title that reads like a person's, as in `@alice`: a direct conversation is shown so, a room must not be. */
+export function readsLikePerson(title: string): boolean {
+  return /^[^\p{L}\p{N}]*@/u.test(title.normalize("NFKC").replace(blanks, ""));
+}
+
 /** A room's title: any text of one line, 1 to 64 characters. Throws `SottoError` NAME_INVALID. */
 export function checkTitle(title: string): string {
   const text = title.normalize("NFC").trim();
-  if (text.length === 0 || [...text].length > titleCharactersMax || /[\p{Cc}\p{Cf}]/u.test(text)) {
+  if (
+    text.length === 0 ||
+    [...text].length > titleCharactersMax ||
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text)
+  ) {
     throw new SottoError(
       ErrorCode.NAME_INVALID,
       `a room's name is one line of 1 to ${titleCharactersMax} characters`,

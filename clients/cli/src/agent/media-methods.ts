@@ -4,6 +4,7 @@ import type { ObjectOptions } from "@sotto/sdk";
 import { fileSource, saveTo } from "@sotto/sdk/node";
 import type { Method } from "./methods.ts";
 import { optionalText, type Params, text } from "./params.ts";
+import { readable } from "./readable.ts";
 
 export const share: Method = async (profile, params, { item, signal }) => {
   const client = await profile.client();
@@ -17,9 +18,9 @@ export const share: Method = async (profile, params, { item, signal }) => {
   });
 };
 
-export const media: Method = async (profile, params) => {
+export const media: Method = async (profile, params, context) => {
   const client = await profile.client();
-  await client.ready();
+  await readable(client, context);
   const room = optionalText(params, "room");
   const list = await client.media.list(
     room === undefined ? undefined : client.rooms.find(room).room,

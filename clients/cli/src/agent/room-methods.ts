@@ -4,6 +4,7 @@ import { CommandError, ExitCode } from "../exit-code.ts";
 import type { Method } from "./methods.ts";
 import { optionalCount, optionalText, text } from "./params.ts";
 import { waitingForMember } from "./people-methods.ts";
+import { readable } from "./readable.ts";
 
 const defaultTimeoutMs = 30_000;
 const enterWaitMs = 5_000;
@@ -26,17 +27,18 @@ async function knownRoom(client: SottoClient, name: string): Promise<string> {
   }
 }
 
-export const rooms: Method = async (profile) => {
+export const rooms: Method = async (profile, _params, context) => {
   const client = await profile.client();
-  await client.ready();
+  const fresh = await readable(client, context);
   const list = client.rooms.list().filter(({ phase }) => phase !== "left");
-  const waiting = list.some(({ phase }) => phase === "active") ? {} : { waiting: waitingForMember };
+  const inside = !fresh || list.some(({ phase }) => phase === "active");
+  const waiting = inside ? {} : { waiting: waitingForMember };
   return { rooms: list.map(({ phase, ...room }) => ({ ...room, state: phase })), ...waiting };
 };
 
-export const members: Method = async (profile, params) => {
+export const members: Method = async (profile, params, context) => {
   const client = await profile.client();
-  await client.ready();
+  await readable(client, context);
   const room = await knownRoom(client, text(params, "room"));
   const { history } = client.rooms.find(room);
   return client.rooms
@@ -46,7 +48,7 @@ export const members: Method = async (profile, params) => {
 
 export const roomCreate: Method = async (profile, params) => {
   const client = await profile.client();
-  await client.online();
+  await client.ready();
   const { room, name, history } = await client.rooms.create(
     text(params, "name"),
     historyWord(optionalText(params, "history") ?? "all"),
@@ -76,7 +78,12 @@ export const roomAdd: Method = async (profile, params) => {
   await client.ready();
   const room = await knownRoom(client, text(params, "room"));
   const user = text(params, "user");
-  return { room, user, sequence: await client.rooms.add(room, user) };
+  const devices = () =>
+    client.rooms.members(room).find(({ user: id }) => id === client.people.find(user))?.devices;
+  await client.people.refresh();
+  const before = devices();
+  const sequence = await client.rooms.add(room, user);
+  return { room, user, sequence, ...(before && before === devices() ? { already: true } : {}) };
 };
 
 export const roomRemove: Method = async (profile, params) => {
@@ -109,7 +116,8 @@ export const send: Method = async (profile, params, { signal }) => {
   }
 };
 
-export const listen: Method = async (profile, params, { item, signal }) => {
+export const listen: Method = async (profile, params, context) => {
+  const { item, signal } = context;
   const client = await profile.client();
   const after = optionalCount(params, "after");
   const name = optionalText(params, "room");
@@ -124,15 +132,16 @@ export const listen: Method = async (profile, params, { item, signal }) => {
   };
   await tellUntrusted();
   // A device that is out for good shows what it has, and then says why nothing follows.
-  await client.ready().catch((error) => {
+  const fresh = await readable(client, context).catch((error) => {
     if (!client.refusal) throw error;
+    return true;
   });
   const follow = params["follow"] !== false && !client.refusal;
   await using _here = follow ? await profile.listening() : undefined;
   const room =
     name === undefined ? undefined : client.rooms.find(await knownRoom(client, name)).room;
   const filter = { ...(room ? { room } : {}), ...(after !== undefined ? { after } : {}) };
-  if (follow) await snapshot(client, item);
+  if (follow && fresh) await snapshot(client, item);
   const live = client.live(either);
   await tellUntrusted();
   let following: Promise<void> | undefined;
@@ -147,7 +156,7 @@ export const listen: Method = async (profile, params, { item, signal }) => {
     }
   };
   const caughtUp = async () => {
-    await item({ type: "ready" });
+    await item({ type: "ready", ...(fresh ? {} : { offline: true }) });
     if (follow) following = hear();
   };
   try {
@@ -210,6 +219,9 @@ function show(client: SottoClient, entry: NumberedEntry): unknown {
       ...base,
       users: entry.users.map((user) => client.people.name(user)),
       by: client.people.name(entry.by),
+      ...(entry.disabled
+        ? { disabled: entry.disabled.map((user) => client.people.name(user)) }
+        : {}),
     };
   }
   return base;

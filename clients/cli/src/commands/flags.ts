@@ -14,5 +14,11 @@ export function count(text: string): number {
   return Number(text);
 }
 
+/** How a room may be said. */
+export const roomIs = "its name, its id or the beginning of that, or @somebody";
+
+/** How an object may be said. */
+export const objectIs = "its id, or the beginning of that";
+
 /** What `--room` is for where an object is named. */
 export const ofRoom = "the room that shared it (id or name), where several shared the same object";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Output } from "../output.ts";
-import { describe } from "./history-lines.ts";
+import { Days, describe } from "./history-lines.ts";
 
 const output = new Output({ json: false, colour: false });
 const clear = "\u001b[2J\n";
@@ -44,4 +44,26 @@ test("no line of a message looks like somebody else's, with colours or without",
       expect(others.length).toBeGreaterThan(0);
       for (const line of others) expect(line).toMatch(/^ {4}\| /);
     }
+});
+
+test("nobody is said to have removed an account that the operator disabled", () => {
+  const removal = { type: "membership", roomName: "general", change: "removed", by: "carol" };
+  expect(describe(output, { ...removal, users: ["bob"], disabled: ["bob"] })).toBe(
+    "[general] bob's account was disabled",
+  );
+  expect(describe(output, { ...removal, users: ["bob", "dave"], disabled: ["bob"] })).toBe(
+    "[general] bob's account was disabled; carol removed dave",
+  );
+  expect(describe(output, { ...removal, users: ["bob"] })).toBe("[general] carol removed bob");
+});
+
+test("a new day is said once", () => {
+  const days = new Days();
+  const noon = new Date(2026, 10, 27, 12).getTime();
+  const at = (hours: number) => days.of(output, { type: "message", at: noon + hours * 3_600_000 });
+  expect(at(0)).toContain("27");
+  expect(at(1)).toBeUndefined();
+  expect(days.of(output, { type: "membership" })).toBeUndefined();
+  expect(at(24)).toContain("28");
+  expect(at(25)).toBeUndefined();
 });

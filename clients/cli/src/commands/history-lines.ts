@@ -38,14 +38,40 @@ export function describe(output: Output, line: Line): string | undefined {
   }
 }
 
+/** Says the day where it is another one than that of the message before. */
+export class Days {
+  #last = "";
+
+  /** A line for a person, before that of `line`; `undefined` where the day is the same or not known. */
+  of(output: Output, line: Line): string | undefined {
+    if (line["at"] === undefined) return undefined;
+    const day = new Date(Number(line["at"])).toLocaleDateString([], { dateStyle: "full" });
+    if (day === this.#last) return undefined;
+    this.#last = day;
+    return output.dim(`--- ${day} ---`);
+  }
+}
+
 /** From whom this device has it, where it was not there itself. */
 function told(output: Output, line: Line): string {
   return line["toldBy"] ? output.dim(`  (told by ${line["toldBy"]})`) : "";
 }
 
-/** Who came or went; a person's own devices come and go by each other. */
+/** Who came or went; a person's own devices come and go by each other, and disabled people by no member's wish. */
 function membership(line: Line): string {
-  const [by, change, users] = [line["by"], line["change"], line["users"] as string[]];
+  const { by, change, disabled = [] } = line as Partial<MembershipLine>;
+  const users = (line["users"] as string[]).filter((user) => !disabled.includes(user));
+  const off = disabled.map((user) => `${user}'s account was disabled`);
+  return [...off, ...(users.length > 0 ? [moved(by, change, users)] : [])].join("; ");
+}
+
+interface MembershipLine {
+  readonly by: string;
+  readonly change: string;
+  readonly disabled: readonly string[];
+}
+
+function moved(by: unknown, change: unknown, users: readonly string[]): string {
   if (change === "created") return `${by} made this room`;
   if (change === "rejoined") return `a device of ${by} came in`;
   if (!users.every((user) => user === by)) return `${by} ${change} ${users.join(", ")}`;

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
 import { printableName } from "../printable.ts";
 import { bytesText, Progress } from "../progress.ts";
-import { ofRoom } from "./flags.ts";
+import { objectIs, ofRoom } from "./flags.ts";
 
 interface Step {
   readonly done: number;
@@ -57,7 +57,7 @@ export function registerMedia(program: Command): void {
   program
     .command("save")
     .description("receive a file; run again, it goes on where it stopped")
-    .argument("<object>")
+    .argument("<object>", objectIs)
     .argument(
       "[path]",
       "a file, replaced where it exists, or a folder (default: here, under the file's own name)",

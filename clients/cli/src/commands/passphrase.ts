@@ -42,7 +42,7 @@ export function registerPassphrase(program: Command): void {
         throw new CommandError(
           ExitCode.refused,
           "PASSPHRASE_EXISTS",
-          "this profile has a passphrase already: sotto passphrase change",
+          `this profile has a passphrase already: ${context.hint("passphrase change")}`,
         );
       }
       // Says so where nobody has joined, before it asks for anything.

@@ -42,7 +42,8 @@ export function registerPeople(program: Command): void {
       const self = await join(context, invite, command.opts());
       showArrival(context, self);
       if (invite !== undefined && nameIn(invite) !== undefined) context.output.note(withoutPast);
-      if (invite !== undefined && !context.output.json) context.output.note(reminders.none);
+      if (invite !== undefined && !context.output.json)
+        context.output.note(reminder(context, "none") ?? "");
     });
 
   program
@@ -56,8 +57,8 @@ export function registerPeople(program: Command): void {
         () =>
           `${context.output.bold(self.user)} on ${self.server} (${self.refused ?? self.connection})\ndevice ${self.device}${directoryLine(self)}`,
       );
-      const reminder = reminders[self.recovery ?? "set"];
-      if (reminder && !context.output.json) context.output.note(reminder);
+      const hint = reminder(context, self.recovery);
+      if (hint && !context.output.json) context.output.note(hint);
     });
 
   program
@@ -105,11 +106,13 @@ const withoutPast =
   "its keys went with them and with the 24 words. Here is what rooms tell newcomers, and what comes.";
 
 /** What a person is told about the phrase that they do not have. */
-const reminders = {
-  none: "No recovery phrase yet: without one, who loses all devices loses the account. Make one: sotto recovery",
-  unconfirmed: "Is your recovery phrase on paper? Say so: sotto recovery confirm",
-  set: "",
-} as const;
+function reminder(context: CommandContext, recovery: Self["recovery"]): string | undefined {
+  if (recovery === "none")
+    return `No recovery phrase yet: without one, who loses all devices loses the account. Make one: ${context.hint("recovery")}`;
+  if (recovery === "unconfirmed")
+    return `Is your recovery phrase on paper? Say so: ${context.hint("recovery confirm")}`;
+  return undefined;
+}
 
 /** Says who one is now, and where one was let in. */
 export function showArrival(context: CommandContext, self: Self): void {

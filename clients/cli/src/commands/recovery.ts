@@ -24,7 +24,7 @@ export function registerRecovery(program: Command): void {
       const made = await context.call<{ phrase: string }>("recovery", replacing);
       context.output.result(made, () => onPaper(made.phrase));
       if (!context.output.json && process.stdin.isTTY) await askForWords(context, made.phrase);
-      else context.output.note("Written down? Say so with: sotto recovery confirm");
+      else context.output.note(`Written down? Say so with: ${context.hint("recovery confirm")}`);
     });
 
   recovery

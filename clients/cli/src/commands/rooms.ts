@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { CommandContext } from "../command.ts";
 import { printableName } from "../printable.ts";
+import { roomIs } from "./flags.ts";
 
 interface RoomLine {
   readonly room: string;
@@ -28,6 +29,11 @@ export function historyMeaning(history: unknown): string {
   return meanings[String(history)] ?? String(history);
 }
 
+const policiesHelp = [
+  "\nPolicies, each for what is said from then on:",
+  ...Object.entries(meanings).map(([policy, meaning]) => `  ${policy.padEnd(12)}${meaning}`),
+].join("\n");
+
 const historyFlag = () =>
   new Option("--history <policy>", "who may have what was said before they came").choices(
     Object.keys(meanings),
@@ -41,6 +47,7 @@ export function registerRooms(program: Command): void {
     .description("make a room with you in it")
     .argument("<name>")
     .addOption(historyFlag().default("all"))
+    .addHelpText("after", policiesHelp)
     .action(async (name: string, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const made = await context.call<{ room: string; name: string }>("roomCreate", {
@@ -60,23 +67,26 @@ export function registerRooms(program: Command): void {
     room
       .command(name)
       .description(`${name} somebody, with all devices`)
-      .argument("<room>")
+      .argument("<room>", roomIs)
       .argument("<user>")
       .action(async (target: string, user: string, _flags, command: Command) => {
         const context = new CommandContext(command.optsWithGlobals());
-        const done = await context.call<{ room: string; sequence: number }>(method, {
-          room: target,
-          user,
-        });
-        context.output.result(done, () => `${user} was ${verb} ${target}`);
+        const done = await context.call<{ room: string; sequence: number; already?: boolean }>(
+          method,
+          { room: target, user },
+        );
+        context.output.result(done, () =>
+          done.already ? `${user} is in ${target} already` : `${user} was ${verb} ${target}`,
+        );
       });
   }
 
   room
     .command("policy")
     .description("change who may have what is said from now on; for admins")
-    .argument("<room>")
+    .argument("<room>", roomIs)
     .addOption(historyFlag().makeOptionMandatory())
+    .addHelpText("after", policiesHelp)
     .action(async (target: string, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const history = String(command.opts()["history"]);
@@ -105,7 +115,7 @@ export function registerRooms(program: Command): void {
   program
     .command("members")
     .description("who is in a room")
-    .argument("<room>")
+    .argument("<room>", roomIs)
     .action(async (target: string, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const lines = await context.call<MemberLine[]>("members", { room: target });

@@ -5,7 +5,7 @@ import type { Output } from "../output.ts";
 import { printableJson, printableName } from "../printable.ts";
 import { bytesText } from "../progress.ts";
 import { count, positive } from "./flags.ts";
-import { describe, type Line } from "./history-lines.ts";
+import { Days, describe, type Line } from "./history-lines.ts";
 
 /** A text that is longer than this belongs into a file: `sotto share`. */
 const textBytesMax = 64 * 1024;
@@ -44,13 +44,14 @@ export function registerTalk(program: Command): void {
       const context = new CommandContext(command.optsWithGlobals());
       const { room, after, follow } = command.opts();
       const stop = new AbortController();
+      const days = new Days();
       process.once("SIGINT", () => stop.abort());
       process.once("SIGTERM", () => stop.abort());
       try {
         await context.call(
           "listen",
           { follow, ...(room ? { room } : {}), ...(after !== undefined ? { after } : {}) },
-          { signal: stop.signal, onItem: (line: Line) => show(context.output, line) },
+          { signal: stop.signal, onItem: (line: Line) => show(context.output, line, days) },
         );
       } catch (error) {
         if (!stop.signal.aborted) throw error;
@@ -71,12 +72,16 @@ async function readInput(): Promise<string> {
     .replace(/\r?\n$/, "");
 }
 
-function show(output: Output, line: Line): void {
+function show(output: Output, line: Line, days: Days): void {
   if (line.type === "notice" || line.type === "connection") {
     if (output.json) output.note(printableJson(line));
     else output.note(output.dim(printableName(line["text"] ?? line["reason"] ?? line["state"])));
     return;
   }
   const human = describe(output, line);
-  if (output.json || human !== undefined) output.result(line, () => human ?? "");
+  if (!output.json && human === undefined) return;
+  output.result(line, () => {
+    const shown = [days.of(output, line), human];
+    return shown.filter((text) => text !== undefined).join("\n");
+  });
 }

@@ -64,7 +64,7 @@ export function registerVerify(program: Command): void {
                     ...groups(safetyNumber),
                     compared.verified
                       ? "verified: you have compared it"
-                      : `${state(compared)}; sotto verify ${compared.user} --number <what they see> compares and remembers`,
+                      : `${state(compared)}; ${context.hint(`verify ${compared.user}`)} --number <what they see> compares and remembers`,
                   ]),
             ].join("\n")
           : `The same. ${compared.user} is ${state(compared)}.`,

@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
 import { searchPath } from "../config.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
-import { count, ofRoom } from "./flags.ts";
+import { count, objectIs, ofRoom } from "./flags.ts";
 
 interface Served {
   readonly url: string;
@@ -26,7 +26,7 @@ export function registerWatch(program: Command): void {
   program
     .command("watch")
     .description("watch a video without keeping it; nothing of it is written to disk")
-    .argument("<object>")
+    .argument("<object>", objectIs)
     .option("--room <room>", ofRoom)
     .option("--stdout", "write the bytes to standard output")
     .option("--from <byte>", "first byte, with --stdout", count, 0)

@@ -72,8 +72,11 @@ export class Session implements AsyncDisposable {
   /** The connection of now, logged in or not yet. */
   #open: Connection | undefined;
   #refused: Error | undefined;
+  #attempting = false;
   #lastFailure: Error | undefined;
   #running: Promise<void> | undefined;
+  /** Ends the wait before the next attempt, where nothing but this client's own patience asks for it. */
+  #wake: (() => void) | undefined;
 
   constructor(options: SessionOptions, events: SessionEvents) {
     this.#options = options;
@@ -89,6 +92,16 @@ export class Session implements AsyncDisposable {
   /** Why no more attempts are made. */
   get refusal(): Error | undefined {
     return this.#refused;
+  }
+
+  /** True while an attempt is under way that may still succeed. */
+  get trying(): boolean {
+    return !this.#connection && !this.#refused && this.#attempting;
+  }
+
+  /** Somebody waits: tries at once, unless the server asked for a wait. */
+  hurry(): void {
+    this.#wake?.();
   }
 
   /** The logged-in connection of now, if any. */
@@ -138,11 +151,16 @@ export class Session implements AsyncDisposable {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted && !this.#refused) {
+      this.#attempting = true;
       const wishMs = await this.#live();
+      this.#attempting = false;
       if (this.#stop.signal.aborted || this.#refused) break;
+      const hurry = new AbortController();
+      if (wishMs === 0) this.#wake = () => hurry.abort();
       await this.#options.clock
-        .sleep(this.#backoff.next(wishMs), this.#stop.signal)
+        .sleep(this.#backoff.next(wishMs), AbortSignal.any([this.#stop.signal, hurry.signal]))
         .catch(() => {});
+      this.#wake = undefined;
     }
   }
 

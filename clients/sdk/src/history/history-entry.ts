@@ -57,6 +57,8 @@ export interface MembershipEntry extends EntryBase {
   readonly change: "created" | "added" | "removed" | "rejoined";
   readonly users: readonly UserId[];
   readonly by: UserId;
+  /** Those of `users` who were removed because the server's operator disabled their accounts, as the server signed. */
+  readonly disabled?: readonly UserId[];
 }
 
 /** What newcomers may have of the room's history was changed. */

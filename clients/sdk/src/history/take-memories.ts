@@ -131,7 +131,11 @@ function readEntry(room: RoomId, bytes: Uint8Array): HistoryEntry | undefined {
     if (json.type !== "membership" || !Array.isArray(json.users)) return undefined;
     if (!["created", "added", "removed", "rejoined"].includes(json.change)) return undefined;
     const users = json.users.map((user: unknown) => parseUserId(String(user)));
-    return { type: "membership", ...base, change: json.change, users } satisfies MembershipEntry;
+    const off = Array.isArray(json.disabled)
+      ? { disabled: json.disabled.map((user: unknown) => parseUserId(String(user))) }
+      : {};
+    const { change } = json;
+    return { type: "membership", ...base, change, users, ...off } satisfies MembershipEntry;
   } catch {
     return undefined;
   }

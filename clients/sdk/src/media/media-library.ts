@@ -1,6 +1,7 @@
 import { type ObjectId, parseObjectId, type RoomId, type UserId } from "@sotto/protocol";
 import { SottoClientError } from "../errors.ts";
 import type { RoomDesk } from "../room-desk.ts";
+import { isIdPrefix } from "../room-lookup.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import { type Announcement, announcementsOf, parseAnnouncement } from "./announcements.ts";
 import { deleteObject } from "./delete-object.ts";
@@ -67,7 +68,7 @@ export class MediaLibrary {
 
   /**
    * Opens an object for reading. Rejects with UNKNOWN_OBJECT where no room of this device announced it, or not the
-   * one that is named; ALTERED where the server's list of hashes is not the sender's; UNKNOWN_ROOM, AMBIGUOUS_ROOM.
+   * one that is named; AMBIGUOUS_OBJECT; ALTERED where the server's list of hashes is not the sender's; UNKNOWN_ROOM, AMBIGUOUS_ROOM.
    */
   async open(object: string, options: ObjectOptions = {}): Promise<OpenedMedia> {
     const [first] = await this.#find(object, options);
@@ -83,13 +84,22 @@ export class MediaLibrary {
     await deleteObject(this.#context, await this.#desk.target(room), id);
   }
 
-  /** The announcements of an object, the earliest first. */
+  /** The announcements of an object, by its id or the beginning of it, the earliest first. */
   async #find(object: string, { room }: ObjectOptions): Promise<[Announcement, ...Announcement[]]> {
     const wanted = room === undefined ? undefined : this.#desk.find(room).room;
     const found: Announcement[] = [];
-    if (/^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(object))
-      for await (const announcement of this.#announcements(announcementsOf(parseObjectId(object))))
+    const whole = /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(object);
+    if (whole || isIdPrefix(object))
+      for await (const announcement of this.#announcements(
+        whole ? announcementsOf(parseObjectId(object)) : object,
+      ))
         if (wanted === undefined || announcement.room === wanted) found.push(announcement);
+    const ids = [...new Set(found.map((announcement) => announcement.object))];
+    if (ids.length > 1)
+      throw new SottoClientError(
+        "AMBIGUOUS_OBJECT",
+        `several objects begin with ${object}: ${ids.join(", ")}`,
+      );
     const [first, ...others] = found.sort((a, b) => a.sequence - b.sequence);
     if (first) return [first, ...others];
     const where = room === undefined ? "no room of yours" : `nobody in ${room}`;

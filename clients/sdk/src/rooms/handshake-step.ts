@@ -1,4 +1,4 @@
-import { foldRoster, leaves, passOver, type Roster } from "@sotto/identity";
+import { foldRoster, leaves, passOver, provenDisabled, type Roster } from "@sotto/identity";
 import { type Group, MlsError } from "@sotto/mls";
 import {
   type DeviceId,
@@ -83,7 +83,7 @@ export async function stepHandshake(
   const group = await nextGroup(step, data);
   foldIn(step, group);
   noteGroup(step, group);
-  const entry = historyEntry(step) ?? policyEntry(step, before, group);
+  const entry = (await historyEntry(step)) ?? policyEntry(step, before, group);
   const policy = group ? parsePolicy(group.policy).history : before;
   state.telling = afterHandshake(state.telling, {
     sequence: step.sequence,
@@ -290,8 +290,8 @@ function foldIn(step: JudgedStep, group: Group | undefined): void {
   if (group && state.reserved && state.reserved.epoch !== group.epoch) state.reserved = undefined;
 }
 
-function historyEntry(step: JudgedStep): HistoryEntry | undefined {
-  const { state, envelope, sequence } = step;
+async function historyEntry(step: JudgedStep): Promise<HistoryEntry | undefined> {
+  const { context, state, envelope, sequence } = step;
   const by = parseUserId(envelope.committer?.user ?? new Uint8Array());
   const base = { type: "membership" as const, room: state.room, sequence, by };
   switch (envelope.kind) {
@@ -299,8 +299,12 @@ function historyEntry(step: JudgedStep): HistoryEntry | undefined {
       return { ...base, change: "created", users: [by] };
     case EnvelopeKind.ADD:
       return { ...base, change: "added", users: usersOf(envelope.added) };
-    case EnvelopeKind.REMOVE:
-      return { ...base, change: "removed", users: usersOf(envelope.removed) };
+    case EnvelopeKind.REMOVE: {
+      const users = usersOf(envelope.removed);
+      const proven = await provenDisabled(envelope, context.profile.serverKeySha256);
+      const disabled = users.filter((user) => proven.has(user));
+      return { ...base, change: "removed", users, ...(disabled.length > 0 && { disabled }) };
+    }
     case EnvelopeKind.REJOIN:
       return { ...base, change: "rejoined", users: usersOf(envelope.added) };
     default:

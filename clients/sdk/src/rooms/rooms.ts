@@ -8,6 +8,8 @@ import {
   parseRoomId,
   type Record as RecordMessage,
   type RoomId,
+  readsLikePerson,
+  SottoError,
   toHex,
   toSafeNumber,
   type UserId,
@@ -133,6 +135,19 @@ export class Rooms {
   /** Makes a room with this device alone in it, and its title. */
   async create(title: string, history: HistoryWord): Promise<Room> {
     const name = checkTitle(title);
+    if (readsLikePerson(name))
+      throw new SottoError(
+        ErrorCode.NAME_INVALID,
+        `a room's name does not begin with @: @name is a conversation with that person`,
+      );
+    const taken = this.all().find(
+      (room) => room.replica.state.title === name && this.phaseOf(room) !== "left",
+    );
+    if (taken)
+      throw new SottoClientError(
+        "ROOM_EXISTS",
+        `you are in a room called ${name} already (${taken.replica.room.slice(0, 8)}); choose another name`,
+      );
     const room = await this.#begin(parseRoomId(randomBytes(16)), [], history);
     await room.say({ case: "title", value: { $typeName: "sotto.v1.RoomTitle", title: name } });
     return room;

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { texts, until, World } from "./world.ts";
+
+test("a name that another member took for a second room is never guessed, and invites go on", async () => {
+  await using world = await World.start();
+  const [alice, mallory, bob] = await world.people("alice", "mallory", "bob");
+  const [general] = alice.client.rooms.named("general");
+  // One who is in no general any more may make one, and name the owner whom they add.
+  await alice.client.rooms.remove("general", "mallory");
+  await until("mallory is out", () =>
+    mallory.client.rooms.named("general").every(({ phase }) => phase === "left"),
+  );
+  const second = await mallory.client.rooms.create("general");
+  for (const person of [alice, bob]) {
+    await mallory.client.rooms.add(second.room, person.name);
+    await until(
+      "both are known",
+      () => person.client.rooms.named("general").filter((r) => r.phase === "active").length === 2,
+    );
+    await expect(person.client.send("general", "for whom?")).rejects.toMatchObject({
+      code: "AMBIGUOUS_ROOM",
+      message: expect.stringMatching(
+        new RegExp(`\n {2}${second.room.slice(0, 8)} {2}alice(, bob)?, mallory(\n|$)`),
+      ),
+    });
+  }
+  await bob.client.send(general?.room.slice(0, 8) ?? "", "for general");
+  await until("alice has it", async () => (await texts(alice)).includes("for general"));
+  expect(await texts(mallory)).not.toContain("for general");
+  // A member's plain invite lets into the owner's room.
+  const dave = await world.arrive("dave", (await bob.client.invite()).invite);
+  await dave.client.online();
+  await until("dave is in", () => dave.client.rooms.list().some((r) => r.phase === "active"));
+  expect(dave.client.rooms.list().map(({ room }) => room)).toEqual([general?.room]);
+});
