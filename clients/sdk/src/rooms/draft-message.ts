@@ -15,17 +15,24 @@ export async function draftMessage(
   context: RoomContext,
   state: RoomState,
   body: Content["body"],
-  id = parseMessageId(randomBytes(16)),
 ): Promise<{ entry: OutboxEntry; changes: StoreChange[] }> {
+  const { entry, change } = await draftEntry(context, state, body, parseMessageId(randomBytes(16)));
+  return { entry, changes: [roomChange(state), change] };
+}
+
+/** The same of a message with that id, where the caller commits the room's state besides `change`. */
+export async function draftEntry(
+  context: RoomContext,
+  state: RoomState,
+  body: Content["body"],
+  id: MessageId,
+): Promise<{ entry: OutboxEntry; change: StoreChange }> {
   const { content, sha256 } = await encodeContent(context, state, id, body);
   state.senderSequence++;
   state.previousSha256 = sha256;
   state.withdrawn = [];
   const entry = context.outbox.draft(state.room, id, content);
-  return {
-    entry,
-    changes: [roomChange(state), { table: "outbox", key: entry.key, value: content }],
-  };
+  return { entry, change: { table: "outbox", key: entry.key, value: content } };
 }
 
 /** Encoded Content of a new message, and the hash that the next one refers to. */

@@ -11,7 +11,7 @@ import type { Content } from "@sotto/protocol/content";
 import { randomBytes } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, SottoClientError } from "../errors.ts";
-import { draftMessage } from "./draft-message.ts";
+import { Drafting } from "./drafting.ts";
 import type { LeafName } from "./envelopes.ts";
 import { messageAad } from "./open-content.ts";
 import { type OutboxEntry, outboxEntriesMax } from "./outbox.ts";
@@ -47,6 +47,7 @@ interface Waiter {
  */
 export class Sender {
   readonly #room: RoomReplica;
+  readonly #drafting: Drafting;
   readonly #waiters = new Map<MessageId, Waiter>();
   /** Acknowledged, but not yet seen in the room's records. */
   readonly #acknowledged = new Set<MessageId>();
@@ -59,6 +60,7 @@ export class Sender {
 
   constructor(room: RoomReplica) {
     this.#room = room;
+    this.#drafting = new Drafting(room);
     for (const { id } of room.context.outbox.of(room.room)) this.#attempted.add(id);
     room.onSettled = (id, sequence) => this.#settle(id as MessageId, sequence);
   }
@@ -71,12 +73,12 @@ export class Sender {
    */
   async send(body: Content["body"], signal?: AbortSignal): Promise<Sent> {
     signal?.throwIfAborted();
-    const { context, state } = this.#room;
+    const { context } = this.#room;
     context.signal.throwIfAborted();
     const refusal = context.directory.refusal();
     if (refusal) throw refusal;
     const id = parseMessageId(randomBytes(16));
-    if (context.outbox.size >= outboxEntriesMax) {
+    if (context.outbox.size + this.#drafting.waiting >= outboxEntriesMax) {
       throw new SottoClientError(
         "TOO_LARGE",
         `${outboxEntriesMax} messages are waiting to be sent already`,
@@ -84,11 +86,7 @@ export class Sender {
     }
     const sent = new Promise<Sent>((resolve, reject) => this.#waiters.set(id, { resolve, reject }));
     sent.catch(() => {});
-    await this.#room.exclusive(async () => {
-      const { entry, changes } = await draftMessage(context, state, body, id);
-      await context.store.commit(changes);
-      context.outbox.remember(entry);
-    });
+    await this.#drafting.add(id, body);
     const abort = () => {
       this.#withdraw(id, signal?.reason).catch((error) => this.#waiters.get(id)?.reject(error));
     };
