@@ -21,7 +21,8 @@ and tells what the server's CPU costs for each unit of work. Messages are random
 server cannot tell them from sealed ones.
 
 crypto measures clients instead of the server: sealing, opening a backlog and joining a room of 128
-devices with every engine, beside AES-GCM and Ed25519 alone; CPU is this process's own.
+devices with every engine, beside AES-GCM and Ed25519 alone; then sending and opening through whole
+clients. CPU is this process's own, and rates by CPU time are what an idle core would do.
 
 footprint starts the whole stack on containers instead, and tells what it holds and takes while
 nobody does anything; it ends with 1 where that is over the budget of 400 MB.
@@ -70,8 +71,8 @@ async function run(name: string, scenario: Scenario, quick: boolean): Promise<Fi
 }
 
 async function runCrypto(quick: boolean): Promise<Figures[]> {
-  const rows = await cryptoFigures(startSotto, quick);
-  process.stdout.write(`\ncrypto\n${table(rows, "engine")}\n`);
+  const { rows, notes } = await cryptoFigures(startSotto, quick);
+  process.stdout.write(`\ncrypto\n${table(rows, "engine")}\n${notes.join("\n")}\n`);
   return rows;
 }
 

@@ -17,15 +17,25 @@ const joinedDevices = 128;
 export async function cryptoFigures(
   server: () => Promise<Measured>,
   quick: boolean,
-): Promise<Figures[]> {
+): Promise<{ readonly rows: Figures[]; readonly notes: readonly string[] }> {
   const count = quick ? 1000 : 10_000;
   const rows: Figures[] = [];
+  const notes: string[] = [];
   for (const suite of suites) {
     rows.push(...(await rawMessages(suite, count)));
     for (const engine of engines) rows.push(...(await messages(suite, engine, count)));
     rows.push(...(await joining(suite, engines, joinedDevices, quick ? 3 : 10)));
     await using running = await server();
-    rows.push(...(await clientBacklog(running, suite, nodeEngine, count)));
+    const backlog = await clientBacklog(running, suite, nodeEngine, count);
+    rows.push(...backlog.rows);
+    const { before, peak } = backlog.memory;
+    notes.push(
+      `memory while a client opens ${count.toLocaleString("en")} messages, ${suite}: ${mebibytes(peak)} resident at most, ${mebibytes(before)} before`,
+    );
   }
-  return rows.sort((a, b) => (a.case < b.case ? -1 : a.case > b.case ? 1 : 0));
+  return { rows: rows.sort((a, b) => (a.case < b.case ? -1 : a.case > b.case ? 1 : 0)), notes };
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
 }

@@ -2,7 +2,7 @@
 export interface Figures {
   readonly server: string;
   readonly case: string;
-  /** Work done a second. */
+  /** Work done a second, by the clock: on a machine with other work less than it could be. */
   readonly rate: number;
   readonly unit: string;
   /** Server CPU, in milliseconds per 1,000 units (messages, deliveries) or per GB. */
@@ -40,11 +40,20 @@ export function table(rows: readonly Figures[], who = "server"): string {
       Number.isNaN(row.cpuMs)
         ? ""
         : `${row.cpuMs.toFixed(row.cpuMs < 100 ? 1 : 0)} per ${row.cpuPer}`,
+      perCpuSecond(row),
       latency,
       ratio,
     ];
   });
-  const head = ["case", who, "rate", `${who} CPU ms`, "p50 / p99 ms", "of raw, per CPU"];
+  const head = [
+    "case",
+    who,
+    "rate by the clock",
+    `${who} CPU ms`,
+    "rate by CPU time",
+    "p50 / p99 ms",
+    "of raw, per CPU",
+  ];
   const widths = head.map((title, i) =>
     Math.max(title.length, ...lines.map((line) => line[i]?.length ?? 0)),
   );
@@ -56,4 +65,11 @@ export function table(rows: readonly Figures[], who = "server"): string {
   return [show(head), show(widths.map((width) => "-".repeat(width))), ...lines.map(show)].join(
     "\n",
   );
+}
+
+/** What a core does in a second that it has for this alone; empty where the CPU is not of so many units. */
+function perCpuSecond({ cpuMs, cpuPer, unit }: Figures): string {
+  const units = cpuPer === "1,000" ? 1000 : 1;
+  if (!(cpuMs > 0) || cpuPer === "GB") return "";
+  return `${Math.round((1000 * units) / cpuMs).toLocaleString("en")} ${unit}`;
 }
