@@ -7,11 +7,12 @@ import {
 } from "@sotto/protocol/devices";
 import { randomBytes, utf8 } from "../bytes.ts";
 import type { History } from "../history/history.ts";
-import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import type { ProfileStore } from "../ports/profile-store.ts";
 import { type ArchiveIdentity, goodDevices } from "./archive-identity.ts";
 import { batchOverheadBytes, sealBatch } from "./archive-key.ts";
 import { changeKey, grantKeys, needsNewKey } from "./archive-keys.ts";
 import type { ArchivePort } from "./archive-port.ts";
+import { readQueue, struckFromQueue } from "./archive-queue.ts";
 import { signArchiveRecord } from "./archive-record.ts";
 import type { ArchiveState } from "./archive-state.ts";
 import { archivedAnchor, queuedAnchor } from "./room-anchors.ts";
@@ -46,21 +47,21 @@ export async function keepKeys(writing: ArchiveWriting, making: boolean): Promis
  */
 export async function writeBatch(writing: ArchiveWriting): Promise<boolean> {
   const { identity, state, port, store } = writing;
-  const queued = await store.scan("archive-queue", { limit: batchEntriesMax });
+  const queued = await readQueue(store, batchEntriesMax);
   if (queued.length === 0) return false;
   if (needsNewKey(identity, state)) await store.commit(await changeKey(identity, state, port));
   const { current } = state;
   if (!current?.key) return false;
   const entries: ArchivedEntry[] = [];
-  const done: StoreChange[] = [];
+  const done: string[] = [];
   let bytes = batchOverheadBytes;
-  for (const { key: order } of queued) {
+  for (const order of queued) {
     const archived = await archivedAt(writing, order);
     const more = archived ? toBinary(ArchivedEntrySchema, archived).length + framingBytes : 0;
     if (entries.length > 0 && bytes + more > limits.archiveRecordBytesMax) break;
     bytes += more;
     if (archived) entries.push(archived);
-    done.push({ table: "archive-queue", key: order, value: undefined });
+    done.push(order);
   }
   // The directory may have been found out meanwhile.
   if (writing.refusal()) return false;
@@ -71,7 +72,7 @@ export async function writeBatch(writing: ArchiveWriting): Promise<boolean> {
     const record = await signArchiveRecord(identity, { case: "batch", value: batch });
     await port.append(randomBytes(16), record);
   }
-  await store.commit(done);
+  await store.commit(await struckFromQueue(store, done));
   return true;
 }
 

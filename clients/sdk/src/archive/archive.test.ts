@@ -36,6 +36,7 @@ import type { StoreChange } from "../ports/profile-store.ts";
 import type { HistoryWord } from "../rooms/policy.ts";
 import { Archive } from "./archive.ts";
 import { sealBatch } from "./archive-key.ts";
+import { readQueue } from "./archive-queue.ts";
 import { signArchiveRecord } from "./archive-record.ts";
 import { ArchiveState } from "./archive-state.ts";
 
@@ -218,7 +219,7 @@ class Device {
   }
 
   async queued(): Promise<number> {
-    return (await this.store.scan("archive-queue", { limit: 100 })).length;
+    return (await readQueue(this.store, 1000)).length;
   }
 
   async #commit(changes: StoreChange[]): Promise<void> {

@@ -2,7 +2,8 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { toHex } from "@sotto/protocol";
 import { ArchivedEntrySchema } from "@sotto/protocol/devices";
 import type { History } from "../history/history.ts";
-import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import type { ProfileStore } from "../ports/profile-store.ts";
+import { queuedAgain } from "./archive-queue.ts";
 import { queueAnchors } from "./room-anchors.ts";
 
 const pageEntries = 256;
@@ -20,22 +21,23 @@ export async function queueAll(parts: { store: ProfileStore; history: History })
       after = key;
       rooms.add(toHex(fromBinary(ArchivedEntrySchema, value).room));
     }
-    await store.commit(page.map(({ key }) => queued(key)));
+    await store.commit(
+      await queuedAgain(
+        store,
+        page.map(({ key }) => key),
+      ),
+    );
     if (page.length < pageEntries) break;
   }
   // Who came and went, in the rooms of which an archive is kept.
-  let changes: StoreChange[] = [];
+  let orders: string[] = [];
   for await (const { type, room, order } of history.read({ follow: false })) {
     if ((type !== "membership" && type !== "policy") || !rooms.has(room)) continue;
-    changes.push(queued(order));
-    if (changes.length < pageEntries) continue;
-    await store.commit(changes);
-    changes = [];
+    orders.push(order);
+    if (orders.length < pageEntries) continue;
+    await store.commit(await queuedAgain(store, orders));
+    orders = [];
   }
-  await store.commit(changes);
+  await store.commit(await queuedAgain(store, orders));
   await queueAnchors(store, true);
-}
-
-function queued(key: string): StoreChange {
-  return { table: "archive-queue", key, value: new Uint8Array() };
 }

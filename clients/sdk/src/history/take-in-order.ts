@@ -1,3 +1,4 @@
+import { withStruckRuns } from "../archive/archive-queue.ts";
 import { isOfObject } from "../media/announcements.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { History } from "./history.ts";
@@ -17,7 +18,7 @@ export async function takeInOrder(
   let changes: StoreChange[] = [];
   let last: number | undefined;
   const settle = async () => {
-    await store.commit(changes);
+    await store.commit(await withStruckRuns(store, changes));
     history.announce(changes);
     changes = [];
   };

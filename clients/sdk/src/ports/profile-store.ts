@@ -29,7 +29,7 @@ export type StoreTable =
   | "history-index"
   /** Messages as they were said, by the order of their entry. */
   | "remembered"
-  /** Orders of entries that are not known to be in the archive yet. */
+  /** Orders of entries that are not known to be in the archive yet; a row may hold a run of them. */
   | "archive-queue"
   /** Keys of the archive, by their ids. */
   | "archive-keys"

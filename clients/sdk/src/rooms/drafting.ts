@@ -66,7 +66,8 @@ export class Drafting {
     try {
       if (changes.length > 0) await context.store.commit([roomChange(state), ...changes]);
     } catch (error) {
-      for (const { reject } of stored) reject(error);
+      const why = context.signal.aborted ? context.signal.reason : error;
+      for (const { reject } of stored) reject(why);
       return;
     }
     for (const entry of entries) context.outbox.remember(entry);

@@ -11,6 +11,7 @@ import {
   toHex,
   toSafeNumber,
 } from "@sotto/protocol";
+import { queuedInRuns } from "../archive/archive-queue.ts";
 import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, serverError } from "../errors.ts";
@@ -24,6 +25,7 @@ import type { RoomContext } from "./room-context.ts";
 import { type RoomState, roomChange } from "./room-state.ts";
 import { SenderChains } from "./sender-chains.ts";
 import { SentContents } from "./sent-contents.ts";
+import { groupChanges, lastOfEach } from "./stored-changes.ts";
 import { Waiting } from "./waiting.ts";
 
 /** Records that wait here; beyond it the subscription is renewed from the cursor once they are done. */
@@ -36,22 +38,6 @@ const resubscribeWaitMs = 1000;
 async function unsubscribe(connection: Connection, room: RoomId): Promise<void> {
   const value = { room: fromHex(room) };
   await connection.request({ case: "unsubscribe", value }, "done").catch(() => {});
-}
-
-/** Of several changes of one key in a batch only the last is written: a sender's chain changes with every message. */
-function lastOfEach(changes: readonly StoreChange[]): StoreChange[] {
-  return [...new Map(changes.map((change) => [`${change.table}\0${change.key}`, change])).values()];
-}
-
-function groupChanges(
-  room: RoomId,
-  epochState: Uint8Array | undefined,
-  ratchets: Uint8Array | undefined,
-): StoreChange[] {
-  return [
-    { table: "groups", key: room, value: epochState },
-    { table: "ratchets", key: room, value: ratchets },
-  ];
 }
 
 interface IncomingRecord {
@@ -233,7 +219,7 @@ export class RoomReplica {
 
   /** Stores the room's state together with `changes`, and its group where it changed. */
   async persist(changes: readonly StoreChange[], groupChanged: boolean): Promise<void> {
-    const all = [...this.#unsaved, ...changes, roomChange(this.state)];
+    const all = [...this.#unsaved, ...queuedInRuns(changes), roomChange(this.state)];
     const group = groupChanged && this.state.phase !== "left" ? this.group?.toStore() : undefined;
     if (this.state.phase === "left") all.push(...groupChanges(this.room, undefined, undefined));
     else if (group?.epochState)
