@@ -42,6 +42,7 @@ const requestTimeoutMs = 30_000;
  * ```
  */
 export class SottoClient implements AsyncDisposable {
+  /** Who this device is, and of which server. */
   readonly profile: Profile;
   /** Who is who. */
   readonly people: People;
@@ -84,7 +85,11 @@ export class SottoClient implements AsyncDisposable {
     this.archive = parts.archive;
   }
 
-  /** Opens the profile in the store and begins to connect. Throws NO_PROFILE, PROFILE_BROKEN. */
+  /**
+   * Opens the profile in the store and begins to connect, in the background: what is asked of the client waits for
+   * the connection. The store is the client's from here on, and is disposed with it. Rejects with NO_PROFILE where
+   * nobody joined in this store, PROFILE_BROKEN where it cannot be read or a newer client wrote it.
+   */
   static async open(options: ClientOptions): Promise<SottoClient> {
     let client: SottoClient | undefined;
     const opened = (): SottoClient => {
@@ -103,7 +108,7 @@ export class SottoClient implements AsyncDisposable {
     return client;
   }
 
-  /** Resolves when the client is logged in. Rejects with NOT_REACHABLE or the reason of a refusal. */
+  /** Resolves when the client is logged in. Rejects with NOT_REACHABLE, CLOSED, or the reason of a refusal. */
   async online(timeoutMs: number = requestTimeoutMs, signal?: AbortSignal): Promise<void> {
     await this.#session.ready(timeoutMs, signal);
   }
@@ -138,7 +143,7 @@ export class SottoClient implements AsyncDisposable {
     return this.#context.trouble.cannotOpen;
   }
 
-  /** Resolves when everything that the rooms held at login is in the history. */
+  /** Resolves when everything that the rooms held at login is in the history. Rejects as `online` does. */
   async ready(timeoutMs: number = requestTimeoutMs): Promise<void> {
     await this.online(timeoutMs);
     const deadline = this.#context.clock.monotonic() + timeoutMs;
@@ -150,12 +155,17 @@ export class SottoClient implements AsyncDisposable {
     }
   }
 
-  /** Sends a text to a room (id or name) or a person (`@name`). Resolves when the server has it durably. */
+  /**
+   * Sends a text to a room (id or name) or a person (`@name`). Resolves when the server has it durably; without a
+   * connection it waits in the outbox, which outlives the process. Aborting takes it back where it surely was not
+   * sent. Rejects with UNKNOWN_ROOM, AMBIGUOUS_ROOM, UNKNOWN_USER, NOT_IN_ROOM, DIRECTORY_FORK, DIRECTORY_WITHHELD,
+   * TOO_LARGE where 10,000 messages wait, CLOSED where the client is closed first, or with the server's `SottoError`.
+   */
   async send(target: string, text: string, signal?: AbortSignal): Promise<Sent> {
     return await this.rooms.send(target, text, signal);
   }
 
-  /** Makes an invite for one or more people. */
+  /** Makes an invite for one or more people. Rejects with UNKNOWN_ROOM, AMBIGUOUS_ROOM, UNKNOWN_USER, NOT_REACHABLE, or the server's refusal. */
   async invite(options: InviteOptions = {}): Promise<CreatedInvite> {
     return await createInvite(this.#context, this.rooms, this.people, options);
   }
@@ -206,14 +216,14 @@ export class SottoClient implements AsyncDisposable {
     await connection.request({ case: "setPresence", value }, "done").catch(() => {});
   }
 
-  /** Says that the person is here, or away from the keyboard. */
+  /** Says that the person is here, or away from the keyboard. Rejects with NOT_REACHABLE. */
   async setPresence(state: "online" | "idle"): Promise<void> {
     const connection = await this.#session.ready(requestTimeoutMs);
     const value = { state: state === "idle" ? PresenceState.IDLE : PresenceState.ONLINE };
     await connection.request({ case: "setPresence", value }, "done");
   }
 
-  /** Tells the room that this person is typing, or stopped. Best effort. */
+  /** Tells the room (id or name) that this person is typing, or stopped. Best effort. Rejects with UNKNOWN_ROOM, NOT_REACHABLE. */
   async typing(room: string, typing = true): Promise<void> {
     const connection = await this.#session.ready(requestTimeoutMs);
     const kind = typing ? SignalKind.TYPING : SignalKind.TYPING_STOPPED;
@@ -221,6 +231,7 @@ export class SottoClient implements AsyncDisposable {
     await connection.request({ case: "sendSignal", value }, "done");
   }
 
+  /** Closes the client: what waits is rejected with CLOSED, histories end. Resolves when the store is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(closed());
     this.#rooms.close();

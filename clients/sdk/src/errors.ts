@@ -66,6 +66,7 @@ export type SottoClientErrorCode =
 /** An error of this client, with a code that a program can act on and a sentence for people. */
 export class SottoClientError extends Error {
   override readonly name = "SottoClientError";
+  /** What a program acts on; `message` is for people. */
   readonly code: SottoClientErrorCode;
   constructor(code: SottoClientErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,6 +1,7 @@
 import type { RoomId, UserId } from "@sotto/protocol";
 import type { NumberedEntry } from "./history/history-entry.ts";
 
+/** Whether somebody is here: at the keyboard, away from it, or not connected. */
 export type PresenceWord = "online" | "idle" | "offline";
 
 /** What a client tells its program while it runs. */

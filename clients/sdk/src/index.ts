@@ -1,3 +1,12 @@
+export {
+  type DeviceId,
+  ErrorCode,
+  type MessageId,
+  type ObjectId,
+  type RoomId,
+  SottoError,
+  type UserId,
+} from "@sotto/protocol";
 export { Archive } from "./archive/archive.ts";
 export { allChecks, type Checks } from "./checks.ts";
 export { SottoClient } from "./client.ts";
@@ -16,12 +25,16 @@ export type { ClientEvent, PresenceWord } from "./events.ts";
 export type { ListenOptions } from "./history/history.ts";
 export type {
   HistoryEntry,
+  HistoryUnavailableEntry,
   KeysChangedEntry,
+  MediaDeletedEntry,
   MediaEntry,
   MembershipEntry,
   MessageEntry,
+  MessagesMissingEntry,
   NumberedEntry,
   PolicyEntry,
+  TitleEntry,
 } from "./history/history-entry.ts";
 export type { CreatedInvite, InviteOptions } from "./invites.ts";
 export { type JoinOptions, join, nameInInvite } from "./join.ts";

@@ -13,6 +13,7 @@ import type { People } from "./people.ts";
 import type { RoomDesk } from "./room-desk.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
 
+/** For whom an invite is, and for what. */
 export interface InviteOptions {
   /** Rooms by id or name. Default: `general`. */
   readonly rooms?: readonly string[];
@@ -27,11 +28,13 @@ export interface InviteOptions {
   readonly reset?: string;
 }
 
+/** An invite, to be given to somebody by a way that they trust. */
 export interface CreatedInvite {
   /** `sotto://…`, for the terminal. */
   readonly invite: string;
   /** `https://…`, for people who click. */
   readonly link: string;
+  /** Ms since 1970; 0: never. */
   readonly expiresAt: number;
 }
 

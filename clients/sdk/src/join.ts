@@ -25,17 +25,21 @@ import type { ProfileStore } from "./ports/profile-store.ts";
 import type { Transport } from "./ports/transport.ts";
 import { forgetProfile, type Profile, profileChanges } from "./profile.ts";
 
+/** How somebody makes an account with an invite. */
 export interface JoinOptions {
   /** `sotto://…` or `https://…/i#…`. */
   readonly invite: string;
   /** How others call this person. An invite with which an identity begins anew says it itself. */
   readonly name?: string;
+  /** An empty one: it becomes the profile. It stays the caller's, for `SottoClient.open`. */
   readonly store: ProfileStore;
+  /** How the server is reached: `tlsTransport`, or a WebSocket one. */
   readonly transport: Transport;
   /** How this device is called in lists. Default "device". */
   readonly deviceName?: string;
   /** Where the invite does not say how people there seal. Default "x-wing". */
   readonly suite?: "x-wing" | "classical";
+  /** Ends the attempt with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 

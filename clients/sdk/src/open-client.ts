@@ -32,11 +32,15 @@ import { Parts } from "./rooms/parts.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
 import { Rooms } from "./rooms/rooms.ts";
 import { Trouble } from "./trouble.ts";
+/** What a client stands on. Only `store` and `transport` are needed. */
 export interface ClientOptions {
+  /** A store that `join`, `joinByLink` or `recover` filled. The client disposes it in the end. */
   readonly store: ProfileStore;
+  /** How the server is reached: `tlsTransport`, or a WebSocket one. */
   readonly transport: Transport;
   /** A quiet client makes nobody appear online and hears no presence. Default false. */
   readonly quiet?: boolean;
+  /** Default: the system's. For tests. */
   readonly clock?: Clock;
   /** Numbers from 0 (inclusive) to 1 (exclusive), for jitter only. */
   readonly random?: () => number;

@@ -10,6 +10,7 @@ export interface DeviceView {
   readonly name: string;
   /** A recovery key lies on paper, and is in no room. */
   readonly kind: "device" | "recovery";
+  /** True where it was taken out for good. */
   readonly revoked: boolean;
   /** SHA-256 of the record that added it, hex. */
   readonly record: string;
@@ -21,6 +22,7 @@ export interface PersonKeys {
   readonly name: string;
   /** SHA-256 of every record of the identity chain, hex, oldest first. */
   readonly chain: readonly string[];
+  /** Devices and recovery keys, the revoked ones too. */
   readonly devices: readonly DeviceView[];
   /** 60 digits that both people see alike; `undefined` for oneself. */
   readonly safetyNumber: string | undefined;
@@ -105,7 +107,7 @@ export class People {
     return { ...keys, verified: "yes" };
   }
 
-  /** Fetches new records, where the server can be reached. */
+  /** Fetches new records of the key directory. Rejects with NOT_REACHABLE, DIRECTORY_FORK, SERVER_MISBEHAVED. */
   async refresh(timeoutMs = 10_000): Promise<void> {
     const connection = await this.#context.online(timeoutMs);
     await this.#context.directory.sync(connection);

@@ -23,10 +23,14 @@ export interface DeviceSecrets {
 export interface Profile {
   readonly user: UserId;
   readonly device: DeviceId;
+  /** How others call this person. */
   readonly name: string;
   readonly server: ServerAddress;
+  /** The server's identity, which the invite pinned. */
   readonly serverKeySha256: Uint8Array;
+  /** How people on that server seal. */
   readonly suite: "x-wing" | "classical";
+  /** Secret: whoever has them is this device. */
   readonly secrets: DeviceSecrets;
 }
 

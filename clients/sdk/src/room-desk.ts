@@ -14,18 +14,25 @@ import type { Sent } from "./rooms/sender.ts";
 /** A room as a person sees it. */
 export interface RoomView {
   readonly room: RoomId;
+  /** Its title, or `@name` of the other one in a direct conversation. Not unique. */
   readonly name: string;
+  /** A conversation of two people. */
   readonly direct: boolean;
+  /** "active": this device is in it and can send. */
   readonly phase: RoomPhase;
+  /** People, not devices. */
   readonly members: number;
   /** What newcomers may have of what was said; `undefined` while this device is not in the room. */
   readonly history: HistoryWord | undefined;
 }
 
+/** Somebody in a room. */
 export interface MemberView {
   readonly user: UserId;
   readonly name: string;
+  /** May remove others and change the policy. */
   readonly admin: boolean;
+  /** How many of their devices are in the room. */
   readonly devices: number;
 }
 
@@ -47,6 +54,7 @@ export class RoomDesk {
     this.#people = people;
   }
 
+  /** All rooms that this device knows, those that it left too (`phase`). */
   list(): RoomView[] {
     return this.#rooms.all().map((room) => this.#view(room));
   }
@@ -72,7 +80,7 @@ export class RoomDesk {
     return this.#view(this.#find(nameOrId));
   }
 
-  /** Like `find`, but waits for a room that this device is just being let into. */
+  /** Like `find`, but waits up to `timeoutMs` for a room that this device is just being let into. Rejects as `find` throws. */
   async waitFor(nameOrId: string, timeoutMs: number): Promise<RoomView> {
     const { clock, signal } = this.#context;
     for (let waited = 0; ; waited += 20) {
@@ -93,6 +101,7 @@ export class RoomDesk {
     return known ? this.#view(known).name : "";
   }
 
+  /** Who is in a room. Throws UNKNOWN_ROOM, AMBIGUOUS_ROOM. */
   members(nameOrId: string): MemberView[] {
     const room = this.#find(nameOrId);
     const { group, state } = room.replica;
@@ -108,7 +117,10 @@ export class RoomDesk {
     }));
   }
 
-  /** Makes a room with this person alone in it. Rejects with ROOM_EXISTS where they are in one of that name. */
+  /**
+   * Makes a room with this person alone in it, as its admin. Rejects with ROOM_EXISTS where they are in one of that
+   * name, NOT_REACHABLE, or for a title that is none.
+   */
   async create(name: string, history: HistoryWord = "all"): Promise<RoomView> {
     return this.#view(await this.#rooms.create(name, history));
   }
@@ -122,7 +134,10 @@ export class RoomDesk {
     return await room.committer.commit(async (group) => changeHistoryPolicy(group, history));
   }
 
-  /** Adds a person with all devices. Resolves with the handshake record's sequence. */
+  /**
+   * Adds a person, by name or id, with all devices. Resolves with the handshake record's sequence. Rejects with
+   * UNKNOWN_ROOM, UNKNOWN_USER, REFUSED where they have published no keys yet, NOT_REACHABLE, or the server's refusal.
+   */
   async add(nameOrId: string, person: string): Promise<number> {
     const room = this.#find(nameOrId);
     await this.#people.refresh();
@@ -147,8 +162,9 @@ export class RoomDesk {
   }
 
   /**
-   * Removes a person with all devices. Resolves with the handshake record's sequence. Rejects with OWN_REMOVAL: a
-   * member cannot commit that it is gone.
+   * Removes a person with all devices; only an admin may. Resolves with the handshake record's sequence. Rejects with
+   * OWN_REMOVAL (a member cannot commit that it is gone), UNKNOWN_ROOM, UNKNOWN_USER, NOT_REACHABLE, or the server's
+   * refusal.
    */
   async remove(nameOrId: string, person: string): Promise<number> {
     const room = this.#find(nameOrId);
@@ -177,13 +193,13 @@ export class RoomDesk {
     );
   }
 
-  /** Sends a text to a room (id or name) or a person (`@name`). */
+  /** Sends a text to a room (id or name) or a person (`@name`), as `SottoClient.send` does. */
   async send(target: string, text: string, signal?: AbortSignal): Promise<Sent> {
     const room = await this.target(target);
     return await room.say({ case: "text", value: { $typeName: "sotto.v1.Text", text } }, signal);
   }
 
-  /** The room that a target names; a direct conversation is begun where there is none. */
+  /** The room that a target (id, name or `@name`) names; a direct conversation is begun where there is none. */
   async target(target: string): Promise<Room> {
     if (!target.startsWith("@")) return this.#find(target);
     let user: UserId;

@@ -70,6 +70,7 @@ export class Archive implements AsyncDisposable {
     this.#state = state;
   }
 
+  /** What a client does by itself: programs use `SottoClient.archive`. */
   static async open(parts: ArchiveParts): Promise<Archive> {
     return new Archive(parts, await ArchiveState.open(parts.store));
   }

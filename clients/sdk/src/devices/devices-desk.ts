@@ -11,10 +11,12 @@ import { RecoveryDesk } from "./recovery-desk.ts";
 
 /** One of the person's own devices. */
 export interface OwnDevice {
+  /** Its id. */
   readonly device: DeviceId;
   readonly name: string;
   /** True for the device that this client is. */
   readonly current: boolean;
+  /** True where it was taken out for good. */
   readonly revoked: boolean;
   /** When its record was made, by its maker's clock, ms. */
   readonly added: number;
@@ -65,7 +67,7 @@ export class DevicesDesk {
     );
   }
 
-  /** Begins to link a further device: the answer holds the code to show it. */
+  /** Begins to link a further device: the answer holds the code to show it. Rejects with NOT_REACHABLE, DIRECTORY_FORK, DIRECTORY_WITHHELD. */
   async link(): Promise<Link> {
     return await Link.open(this.#context, this.#archive);
   }

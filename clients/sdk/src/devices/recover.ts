@@ -29,16 +29,21 @@ import { parsePhrase, type RecoveryPhrase, recoveryDevice } from "./recovery-phr
 import { greet } from "./stranger.ts";
 import { beginningChange, deviceFor, earlierAttempt, unfinishedProfile } from "./unfinished.ts";
 
+/** How a person comes back by the words of a recovery phrase. */
 export interface RecoverOptions {
   /** `host:port`, or any invite or link of that server: such a one pins its identity. */
   readonly server: string;
   /** The 24 words. */
   readonly phrase: string;
+  /** How this device is called in lists. */
   readonly deviceName: string;
   /** Leaves the devices of before as they are. Default: they are lost, and revoked. */
   readonly keepDevices?: boolean;
+  /** An empty one: it becomes the profile of the new device. It stays the caller's. */
   readonly store: ProfileStore;
+  /** How the server is reached: `tlsTransport`, or a WebSocket one. */
   readonly transport: Transport;
+  /** Ends the attempt with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 

@@ -25,6 +25,7 @@ export class RecoveryDesk {
     this.#archive = archive;
   }
 
+  /** Whether there are words to come back with, as far as this device knows. */
   async state(): Promise<RecoveryState> {
     const keys = this.#keys();
     if (keys.length === 0) return "none";

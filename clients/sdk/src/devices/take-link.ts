@@ -23,13 +23,17 @@ import type { NewDevice } from "./new-device.ts";
 import { type Greeted, greet } from "./stranger.ts";
 import { beginningChange, deviceFor, earlierAttempt, unfinishedProfile } from "./unfinished.ts";
 
+/** How a further device of a person comes in. */
 export interface LinkJoinOptions {
   /** What the other device shows: `sotto://host:port/l#…`. */
   readonly code: string;
   /** How this device is called in lists. */
   readonly deviceName: string;
+  /** An empty one: it becomes the profile of the new device. It stays the caller's. */
   readonly store: ProfileStore;
+  /** How the server is reached: `tlsTransport`, or a WebSocket one. */
   readonly transport: Transport;
+  /** Ends the attempt with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 

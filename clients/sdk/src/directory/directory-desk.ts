@@ -22,6 +22,7 @@ export interface DirectoryView {
   readonly size: number;
   /** RFC 9162 Merkle root over them, hex. */
   readonly root: string;
+  /** Whether the server is believed. */
   readonly state: DirectoryStanding;
 }
 
@@ -33,6 +34,7 @@ export class DirectoryDesk {
     this.#context = context;
   }
 
+  /** This device's copy as it is now; asks nobody. */
   async view(): Promise<DirectoryView> {
     const { directory, trust } = this.#context.directory;
     const { size, root } = await directory.head();

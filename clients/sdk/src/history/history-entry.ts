@@ -1,13 +1,16 @@
 import type { DeviceId, MessageId, ObjectId, RoomId, UserId } from "@sotto/protocol";
 import type { HistoryWord } from "../rooms/policy.ts";
 
+/** What every entry says of its place. */
 interface EntryBase {
   readonly room: RoomId;
+  /** Its place in the room's order: grows, with gaps. */
   readonly sequence: number;
   /** Who told it: this device was not there, and none of its user's was. */
   readonly toldBy?: UserId;
 }
 
+/** A text that somebody said. */
 export interface MessageEntry extends EntryBase {
   readonly type: "message";
   readonly id: MessageId;
@@ -18,6 +21,7 @@ export interface MessageEntry extends EntryBase {
   readonly at: number;
 }
 
+/** A file or video that somebody shared; `client.media.open(object, { room })` reads it. */
 export interface MediaEntry extends EntryBase {
   readonly type: "media";
   readonly id: MessageId;
@@ -27,11 +31,14 @@ export interface MediaEntry extends EntryBase {
   readonly name: string;
   /** Plaintext bytes. */
   readonly bytes: number;
+  /** As the sender says: a hint, nothing more. */
   readonly mime: string;
   readonly durationMs?: number;
+  /** The sender's clock, ms. Order is by sequence. */
   readonly at: number;
 }
 
+/** A file or video is gone: whoever shared it deleted it. */
 export interface MediaDeletedEntry extends EntryBase {
   readonly type: "media-deleted";
   /** Absent in entries of older clients, as `device`. */
@@ -42,6 +49,7 @@ export interface MediaDeletedEntry extends EntryBase {
   readonly at: number;
 }
 
+/** What the room is called from here on. */
 export interface TitleEntry extends EntryBase {
   readonly type: "title";
   /** Absent in entries of older clients, as `device`. */
@@ -52,6 +60,7 @@ export interface TitleEntry extends EntryBase {
   readonly at: number;
 }
 
+/** Who came or went, and who did that. */
 export interface MembershipEntry extends EntryBase {
   readonly type: "membership";
   readonly change: "created" | "added" | "removed" | "rejoined";

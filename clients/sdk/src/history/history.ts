@@ -19,7 +19,9 @@ import { type Neighbours, placeOf, Uncommitted } from "./uncommitted.ts";
 
 const pageEntries = 256;
 
+/** Which part of a history is read, and whether it goes on. */
 export interface ListenOptions {
+  /** One room's entries only. */
   readonly room?: RoomId;
   /** Entries with a greater sequence only. */
   readonly after?: number;
@@ -29,6 +31,7 @@ export interface ListenOptions {
   readonly fromOrder?: string;
   /** Called once, when everything that was stored has been given. */
   readonly caughtUp?: () => Promise<void>;
+  /** Ends the iteration, without an error. */
   readonly signal?: AbortSignal;
 }
 

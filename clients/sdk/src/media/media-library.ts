@@ -13,12 +13,16 @@ import { type Shared, type ShareOptions, shareMedia } from "./share-media.ts";
 export interface MediaView {
   readonly object: ObjectId;
   readonly room: RoomId;
+  /** Where it was announced in the room's order. */
   readonly sequence: number;
   readonly sender: UserId;
+  /** As the sender says: never a path to trust. */
   readonly name: string;
   /** Plaintext bytes. */
   readonly bytes: number;
+  /** As the sender says: a hint, nothing more. */
   readonly mime: string;
+  /** The sender's clock, ms. */
   readonly at: number;
 }
 
@@ -48,8 +52,10 @@ export class MediaLibrary {
   }
 
   /**
-   * Seals a file piece by piece, uploads it, and announces it in the room. Called again with the same
-   * file after an interruption, it goes on where the server's durable pieces end.
+   * Seals a file piece by piece, uploads it, and announces it in a room (id or name) or to a person (`@name`).
+   * Called again with the same file after an interruption, it goes on where the server's durable pieces end. Rejects
+   * with TOO_LARGE, FILE where the source changed meanwhile, as `SottoClient.send` does, or with the server's
+   * `SottoError` (STORAGE_FULL, …).
    */
   async share(target: string, source: MediaSource, options: ShareOptions = {}): Promise<Shared> {
     const refusal = this.#context.directory.refusal();
@@ -76,7 +82,10 @@ export class MediaLibrary {
     return { ...viewOf(first), read };
   }
 
-  /** Deletes an object's bytes at the server and tells the room. Only whoever shared it may. */
+  /**
+   * Deletes an object's bytes at the server and tells the room. Only whoever shared it may: others' is refused with the
+   * server's FORBIDDEN. Rejects with UNKNOWN_OBJECT as `open` does.
+   */
   async delete(object: string, options: ObjectOptions = {}): Promise<void> {
     const found = await this.#find(object, options);
     const own = found.find(({ sender }) => sender === this.#context.profile.user);

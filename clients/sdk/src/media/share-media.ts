@@ -10,18 +10,23 @@ import type { RoomContext } from "../rooms/room-context.ts";
 import type { MediaSource } from "./media-source.ts";
 import { sealContext } from "./seal-context.ts";
 
+/** How a file is shared. */
 export interface ShareOptions {
+  /** Ends the upload with the signal's reason; what is durable by then is used when it is shared again. */
   readonly signal?: AbortSignal;
   /** Sealed bytes that are durable at the server, of all. */
   onProgress?(done: number, total: number): void;
 }
 
+/** A file that was shared, and where it was announced. */
 export interface Shared {
   readonly object: ObjectId;
   /** Plaintext bytes. */
   readonly bytes: number;
+  /** Pieces of 1 MiB that it was uploaded in. */
   readonly pieces: number;
   readonly room: string;
+  /** Where it was announced in the room's order. */
   readonly sequence: number;
 }
 

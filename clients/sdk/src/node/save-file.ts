@@ -3,10 +3,13 @@ import { dirname, join, parse } from "node:path";
 import { SottoClientError } from "../errors.ts";
 import type { OpenedMedia } from "../media/media-library.ts";
 
+/** How a file is received. */
 export interface SaveOptions {
+  /** Ends it with the signal's reason; what came by then is used the next time. */
   readonly signal: AbortSignal;
   /** A file that has the path already stays, and this one becomes `name (1).ext`: where others chose the name. */
   readonly keepExisting?: boolean;
+  /** Plaintext bytes that are there, of all. */
   onProgress?(done: number, total: number): void;
 }
 

@@ -50,6 +50,7 @@ export type StoreTable =
   /** This device's own last messages of each room, to say them again. */
   | "sent";
 
+/** One row to put or to delete. */
 export interface StoreChange {
   readonly table: StoreTable;
   readonly key: string;
@@ -57,22 +58,30 @@ export interface StoreChange {
   readonly value: Uint8Array | undefined;
 }
 
+/** One row as it is stored. */
 export interface StoreEntry {
   readonly key: string;
   readonly value: Uint8Array;
 }
 
+/** Which rows of a table are wanted, in which order. */
 export interface ScanRange {
   /** Keys greater than this one. */
   readonly after?: string;
   /** Keys that begin with this. */
   readonly prefix?: string;
+  /** Rows at the most. */
   readonly limit: number;
+  /** From the greatest key down; `after` then means: less than. */
   readonly reverse?: boolean;
 }
 
+/** What a device keeps, in tables of keys and values; the promise stands at the head of this file. */
 export interface ProfileStore extends AsyncDisposable {
+  /** The value under a key, `undefined` where there is none. */
   get(table: StoreTable, key: string): Promise<Uint8Array | undefined>;
+  /** Rows of a range, ascending by their keys. */
   scan(table: StoreTable, range: ScanRange): Promise<readonly StoreEntry[]>;
+  /** Makes all of the changes, durably, or none. */
   commit(changes: readonly StoreChange[]): Promise<void>;
 }

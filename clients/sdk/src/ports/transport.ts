@@ -11,11 +11,13 @@ export interface Transport {
   ): Promise<TransportConnection>;
 }
 
+/** Where a server listens. */
 export interface ServerAddress {
   readonly host: string;
   readonly port: number;
 }
 
+/** What a transport tells of a connection. */
 export interface TransportEvents {
   /** Bytes in order. The receiver may keep them. */
   data(bytes: Uint8Array): void;
@@ -25,6 +27,7 @@ export interface TransportEvents {
   drained(): void;
 }
 
+/** An open connection. */
 export interface TransportConnection {
   /** What ties a login to this channel: the TLS exporter, or the origin over WebSocket. */
   readonly binding:
@@ -34,5 +37,6 @@ export interface TransportConnection {
   readonly peerKeySha256: Uint8Array | undefined;
   /** Takes the bytes; they must not change afterwards. Answers false while its buffer is full. */
   send(bytes: Uint8Array): boolean;
+  /** Ends it; `closed` is called, where it was not yet. */
   close(): void;
 }

@@ -32,7 +32,9 @@ const takenOutWithinMs = 10_000;
 export interface Sent {
   readonly room: string;
   readonly id: MessageId;
+  /** The life of the log that the sequence counts in, hex: another one after the server's log was replaced. */
   readonly incarnation: string;
+  /** Its place in the room's order. */
   readonly sequence: number;
 }
 
