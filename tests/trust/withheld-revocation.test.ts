@@ -9,13 +9,31 @@ import { notices } from "./harness/notices.ts";
 import { secondDevice } from "./harness/second-device.ts";
 import { ShownDirectory } from "./harness/shown-directory.ts";
 import { textsOpened } from "./harness/spy.ts";
-import { Wire } from "./harness/wire.ts";
+import { type Line, type RequestBody, Wire } from "./harness/wire.ts";
+
+/** A login asks for so many pages of a small directory; what comes after is the gossip's question. */
+const pagesAtLogin = 2;
+
+/** Questions about a newer directory than a login reads end the connection, each time. */
+function cutsQuestions() {
+  const pages = new WeakMap<Line, number>();
+  let cuts = 0;
+  const isCut = (body: RequestBody, line: Line): boolean => {
+    const page = (pages.get(line) ?? 0) + (body.case === "readDirectory" ? 1 : 0);
+    pages.set(line, page);
+    if (page <= pagesAtLogin && body.case !== "handBackRecords") return false;
+    cuts++;
+    setTimeout(() => line.close(), 50);
+    return true;
+  };
+  return { isCut, cuts: () => cuts };
+}
 
 /**
  * Alice's phone is stolen; she revokes it. The server works with the thief: it hides the revocation from bob, and with
  * it everything after it in the room that they share, so that he goes on sealing for the phone.
  */
-async function attack(checks: Partial<Checks>) {
+async function attack(checks: Partial<Checks>, cutting?: ReturnType<typeof cutsQuestions>) {
   const hostile = await HostileWorld.start();
   const { world } = hostile;
   const wire = new Wire();
@@ -45,10 +63,13 @@ async function attack(checks: Partial<Checks>) {
       if (body.case === "appendArchive") archived++;
       if (body.case === "append" && Buffer.from(body.value.room).toString("hex") === room)
         return { answer: storeMessage(hostile, body, bob.client.profile.device) };
+      if (hiding && cutting?.isCut(body, line)) return "lost";
       return shows.request?.(body, line);
     },
   };
   hiding = true;
+  // So that all of a login is counted.
+  if (cutting) wire.cut();
   await alice.client.devices.revoke("phone");
   await until("it is out of the room for carol", () =>
     carol.client.rooms.members(room).every(({ devices }) => devices === 1),
@@ -89,6 +110,49 @@ test("a revocation that the server hides is known by anybody's next word, and no
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   expect(archived()).toBe(before);
   expect(await textsOpened(thief, await hostile.records(room))).not.toContain("for alice alone");
+});
+
+test("also where the server cuts the connection at each question, after a few of them", async () => {
+  const cutting = cutsQuestions();
+  const { hostile, bob, carol, room, plans, thief, told } = await attack({}, cutting);
+  await using _ = hostile;
+  await carol.client.send(plans, "did you hear of alice's phone?");
+  await until("bob is told", () => told.some((text) => /directory/.test(text)), 30_000);
+  // Other things ask, too.
+  expect(cutting.cuts()).toBeGreaterThanOrEqual(3);
+  await expect(bob.client.send(room, "for alice alone")).rejects.toMatchObject({
+    code: "DIRECTORY_WITHHELD",
+  });
+  expect(await textsOpened(thief, await hostile.records(room))).not.toContain("for alice alone");
+}, 60_000);
+
+test("a connection that breaks at the question, with an honest server, is no alarm", async () => {
+  await using hostile = await HostileWorld.start();
+  const { world } = hostile;
+  const wire = new Wire();
+  const alice = await world.person("alice");
+  const bob = await world.person("bob", { transport: wire });
+  const told = notices(bob.client);
+  let breaks = 0;
+  // The network loses an event, and then the connection; nothing is altered.
+  wire.tampering = {
+    event: ({ body }) => (body.case === "directoryGrew" ? [] : undefined),
+    request: (body, line) => {
+      if (body.case !== "readDirectory" || breaks > 0) return undefined;
+      breaks++;
+      setTimeout(() => line.close(), 50);
+      return "lost";
+    },
+  };
+  const { invite } = await alice.client.invite({ rooms: [] });
+  await world.arrive("carol", invite);
+  await until("alice knows carol", () => alice.client.people.all().length === 3);
+  await alice.client.people.refresh();
+  await alice.client.send("general", "carol is here");
+  await until("bob knows carol", () => bob.client.people.all().length === 3);
+  expect(breaks).toBe(1);
+  expect(told).toEqual([]);
+  expect(await bob.client.directory.view()).toMatchObject({ state: "good" });
 });
 
 test("control: without that check bob goes on sealing for the thief", async () => {

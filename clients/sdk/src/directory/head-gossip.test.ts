@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { newSigner, randomBytes, TestPerson } from "../../../../libs/identity/test/person.ts";
 import { FakeDirectory } from "../../test/fake-directory.ts";
 import { allChecks } from "../checks.ts";
+import { SottoClientError } from "../errors.ts";
 import { MemoryStore } from "../ports/memory-store.ts";
 import { DirectoryReplica } from "./directory-replica.ts";
 import { HeadGossip } from "./head-gossip.ts";
@@ -38,13 +39,18 @@ async function world() {
     },
     notice: (_room, text) => notices.push(text),
     clock: systemClock,
+    signal: new AbortController().signal,
   });
   const hear = async (head: Checkpoint) => {
     const said = create(DirectoryHeadSchema, { ...head, size: BigInt(head.size) });
     gossip.hear(said, by);
     await gossip.idle();
   };
-  return { server, replica, notices, hear, asked: () => asked };
+  const loggedIn = async () => {
+    gossip.wake();
+    await gossip.idle();
+  };
+  return { server, replica, notices, hear, loggedIn, asked: () => asked };
 }
 
 test("a head of this very directory, or of its past, is agreed with and asks nobody", async () => {
@@ -104,6 +110,48 @@ test("a signed head whose records the server does not give stops sending, until 
   expect(replica.refusal()).toMatchObject({ code: "DIRECTORY_WITHHELD" });
   server.records = more;
   await replica.sync(server);
+  expect(replica.trust.standing).toBe("good");
+});
+
+const cut = () => {
+  throw new SottoClientError("NOT_REACHABLE", "the connection was cut");
+};
+
+test("a connection that breaks at the question proves nothing: it is asked again after the next login", async () => {
+  const { server, replica, hear, loggedIn } = await world();
+  server.records = [...server.records, await (await TestPerson.named("e")).create()];
+  server.onAsked = cut;
+  await hear(await server.head());
+  expect(replica.trust.standing).toBe("good");
+  server.onAsked = () => {};
+  await loggedIn();
+  expect(replica.size).toBe(5);
+  expect(replica.trust.standing).toBe("good");
+});
+
+test("a server that breaks it at every question holds back", async () => {
+  const { server, replica, hear, loggedIn } = await world();
+  const more = [...server.records, await (await TestPerson.named("e")).create()];
+  const head = await server.head(more);
+  server.onAsked = cut;
+  await hear(head);
+  await loggedIn();
+  expect(replica.trust.standing).toBe("good");
+  await loggedIn();
+  expect(replica.trust.standing).toBe("withheld");
+});
+
+test("breaks that a login made good do not add up", async () => {
+  const { server, replica, hear, loggedIn } = await world();
+  for (const name of ["e", "f", "g", "h"]) {
+    server.records = [...server.records, await (await TestPerson.named(name)).create()];
+    server.onAsked = cut;
+    await hear(await server.head());
+    server.onAsked = () => {};
+    await replica.sync(server);
+    await loggedIn();
+  }
+  expect(replica.size).toBe(8);
   expect(replica.trust.standing).toBe("good");
 });
 

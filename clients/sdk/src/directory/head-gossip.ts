@@ -3,7 +3,7 @@ import type { Checkpoint } from "@sotto/identity";
 import { toHex, toSafeNumber } from "@sotto/protocol";
 import type { DirectoryHead } from "@sotto/protocol/content";
 import { equalBytes } from "../bytes.ts";
-import { isConnectionLoss } from "../errors.ts";
+import { isConnectionLoss, mayPass } from "../errors.ts";
 import type { HeadBearer } from "./directory-fault.ts";
 import type { DirectoryReplica } from "./directory-replica.ts";
 import type { DirectoryServer } from "./directory-server.ts";
@@ -15,6 +15,11 @@ const waitingMax = 256;
 
 /** A server that answers nothing for this long holds back what it was asked for. */
 const patienceMs = 5_000;
+/**
+ * A server that fails to answer so often in a row, each time with the connection cut or another excuse, holds back
+ * too. An honest one is rid of the question after the first time: a login reads all that there is.
+ */
+const failuresMax = 3;
 
 interface Heard {
   readonly head: Checkpoint;
@@ -30,12 +35,15 @@ export class HeadGossip {
   readonly #online: () => Promise<DirectoryServer>;
   readonly #notice: (room: string, text: string) => void;
   readonly #clock: Clock;
+  readonly #signal: AbortSignal;
   readonly #agreed = new Set<string>();
   readonly #waiting = new Map<string, Heard>();
   readonly #accused = new Set<string>();
   /** The one that agreed last: nearly every message says it again. */
   #last: Checkpoint | undefined;
   #running: Promise<void> | undefined;
+  /** Questions in a row that were not answered, each for a reason that may be honest. */
+  #failures = 0;
 
   constructor(options: {
     readonly replica: DirectoryReplica;
@@ -43,11 +51,14 @@ export class HeadGossip {
     readonly online: () => Promise<DirectoryServer>;
     readonly notice: (room: string, text: string) => void;
     readonly clock: Clock;
+    /** Aborts when the client is closed. */
+    readonly signal: AbortSignal;
   }) {
     this.#replica = options.replica;
     this.#online = options.online;
     this.#notice = options.notice;
     this.#clock = options.clock;
+    this.#signal = options.signal;
   }
 
   /** A member's message said this of the directory. */
@@ -103,17 +114,31 @@ export class HeadGossip {
     return true;
   }
 
-  /** True where the server gave all records of the head. */
+  /** True where the server gave all records of the head. Rejects as the connection does, while that may be honest. */
   async #catchUp(head: Checkpoint, by: HeadBearer): Promise<boolean> {
     const { directory, trust } = this.#replica;
-    const connection = await this.#online();
-    const done = new AbortController();
-    const asked = this.#ask(connection, head).finally(() => done.abort());
-    asked.catch(() => {});
-    await Promise.race([asked, this.#clock.sleep(patienceMs, done.signal).catch(() => {})]);
-    if (head.size <= directory.size) return true;
+    for (;;) {
+      const failure = await this.#answered(await this.#online(), head);
+      if (head.size <= directory.size) return true;
+      if (failure === undefined || ++this.#failures >= failuresMax) break;
+      // A break proves nothing: it is asked once more after the next login.
+      if (isConnectionLoss(failure)) throw failure;
+      await this.#clock.sleep(patienceMs, this.#signal);
+    }
+    this.#failures = 0;
     await trust.withhold(head, directory, by);
     return false;
+  }
+
+  /** Asks, and waits as long as there is patience. Answers with what kept the server from answering, where that may pass. */
+  async #answered(connection: DirectoryServer, head: Checkpoint): Promise<unknown> {
+    const done = new AbortController();
+    const asked = this.#ask(connection, head)
+      .then(() => undefined)
+      .catch((error: unknown) => (mayPass(error) ? error : undefined))
+      .finally(() => done.abort());
+    const patience = this.#clock.sleep(patienceMs, AbortSignal.any([done.signal, this.#signal]));
+    return await Promise.race([asked, patience.then(() => undefined).catch(() => asked)]);
   }
 
   async #ask(connection: DirectoryServer, head: Checkpoint): Promise<void> {
@@ -136,6 +161,7 @@ export class HeadGossip {
   }
 
   #agree(key: string, { size, root, signature }: Checkpoint): void {
+    this.#failures = 0;
     this.#last = { size, root: root.slice(), signature };
     if (this.#agreed.size >= agreedMax) this.#agreed.clear();
     this.#agreed.add(key);
