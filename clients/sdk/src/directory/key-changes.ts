@@ -41,7 +41,8 @@ export class KeyChanges {
 
   /**
    * Nothing for a beginner, whom nobody knew before, and for what this client sent itself. This device's signature
-   * alone does not show that: whoever copied its keys signs as this device.
+   * alone does not show that: whoever copied its keys signs as this device. What its owner allowed is done by another
+   * when they like, and told here as everywhere.
    */
   #entryOf({
     user,
@@ -53,8 +54,6 @@ export class KeyChanges {
     const { profile, directory } = this.#context;
     if (change === "user-created") return undefined;
     if (device === profile.device || this.#isSubmitted(index)) return undefined;
-    // What the owner allowed is sent by the one whose identity begins anew.
-    if (by.kind === "owner" && by.device === profile.device) return undefined;
     const signer = directory.directory.device(by.device);
     return {
       type: "keys-changed",
