@@ -245,6 +245,32 @@ test("a recovery phrase brings the identity back on a new machine, and lost devi
   expect(await again.client.devices.recovery.state()).toBe("set");
 });
 
+test("only a phrase that was shown or used counts as written down, on each device by what it knows", async () => {
+  await using world = await World.start();
+  const [alice] = await world.people("alice");
+  const { recovery } = alice.client.devices;
+  const first = await recovery.create();
+  const second = await recovery.create();
+  expect(await recovery.state()).toBe("unconfirmed");
+  const phone = await linked(world, alice, "phone");
+  await phone.client.people.refresh();
+  expect(await phone.client.devices.recovery.state()).toBe("unconfirmed");
+  // Some words of the one that was set last were asked for.
+  await recovery.confirmed();
+  expect(await recovery.state()).toBe("set");
+  await recovery.create({ replacing: second });
+  expect(await recovery.state()).toBe("unconfirmed");
+  await recovery.confirm(first);
+  expect(await recovery.state()).toBe("set");
+  // What was shown elsewhere the phone cannot know; what has signed for a device it can.
+  await phone.client.people.refresh();
+  expect(await phone.client.devices.recovery.state()).toBe("unconfirmed");
+  const again = await recovered(world, first, true);
+  expect(await again.client.devices.recovery.state()).toBe("set");
+  await phone.client.people.refresh();
+  expect(await phone.client.devices.recovery.state()).toBe("set");
+});
+
 test("a phrase of another server, a replaced one, and a wrong pin are refused", async () => {
   await using world = await World.start();
   const [alice] = await world.people("alice");

@@ -110,7 +110,7 @@ function reminder(context: CommandContext, recovery: Self["recovery"]): string |
   if (recovery === "none")
     return `No recovery phrase yet: without one, who loses all devices loses the account. Make one: ${context.hint("recovery")}`;
   if (recovery === "unconfirmed")
-    return `Is your recovery phrase on paper? Say so: ${context.hint("recovery confirm")}`;
+    return `Is your recovery phrase on paper? This device was not shown it yet: ${context.hint("recovery confirm")}`;
   return undefined;
 }
 

@@ -1,6 +1,7 @@
-import { recoverySetRecord } from "@sotto/identity";
+import { parseRecord, recoverySetRecord } from "@sotto/identity";
 import { type DeviceId, fromHex, parseDeviceId } from "@sotto/protocol";
 import type { Archive } from "../archive/archive.ts";
+import { textOf, utf8 } from "../bytes.ts";
 import { SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import { submitRecord } from "./own-chain.ts";
@@ -8,12 +9,15 @@ import { newPhrase, parsePhrase, recoveryDevice } from "./recovery-phrase.ts";
 
 /**
  * - `none`: who loses all devices loses the identity;
- * - `unconfirmed`: a phrase is set, but nobody has shown yet that it was written down;
- * - `set`.
+ * - `unconfirmed`: a phrase is set, but as far as this device knows nobody has shown yet that one was written down;
+ * - `set`: the words of one that is good were shown here, or have signed for a device of the person.
  */
 export type RecoveryState = "none" | "unconfirmed" | "set";
 
-const unconfirmedKey = "recovery-unconfirmed";
+/** Phrases whose words were shown to this device. */
+const confirmedKey = "recovery-confirmed";
+/** The phrase that this device set last. */
+const madeKey = "recovery-made";
 
 /** The recovery phrases of this client's own person. */
 export class RecoveryDesk {
@@ -29,9 +33,8 @@ export class RecoveryDesk {
   async state(): Promise<RecoveryState> {
     const keys = this.#keys();
     if (keys.length === 0) return "none";
-    const stored = await this.#context.store.get("meta", unconfirmedKey);
-    const unconfirmed = stored && parseDeviceId(stored);
-    return keys.every((id) => id === unconfirmed) ? "unconfirmed" : "set";
+    const shown = new Set([...(await this.#confirmed()), ...(await this.#used())]);
+    return keys.some((id) => shown.has(id)) ? "set" : "unconfirmed";
   }
 
   /**
@@ -52,7 +55,7 @@ export class RecoveryDesk {
         ? { device: profile.device, signer: signKey }
         : await this.#standing(options.replacing);
     await submitRecord(this.#context, (place) => recoverySetRecord(place, description, signer, by));
-    await store.commit([{ table: "meta", key: unconfirmedKey, value: fromHex(description.id) }]);
+    await store.commit([{ table: "meta", key: madeKey, value: fromHex(description.id) }]);
     // So that the words bring the history back too; where that cannot be now, it is done a little later.
     await this.#archive.grantDevice(description.id).catch(() => this.#archive.wake());
     return phrase.words;
@@ -60,14 +63,34 @@ export class RecoveryDesk {
 
   /** The person has shown that they have the words. Rejects with BAD_PHRASE, UNKNOWN_PHRASE. */
   async confirm(words: string): Promise<void> {
-    await this.#standing(words);
-    await this.confirmed();
+    const { device } = await this.#standing(words);
+    await this.#confirm(device);
   }
 
-  /** The same, where the person has shown it otherwise: by some words that were asked for. */
+  /** The same of the phrase that this device set last, where the person has shown it by some words that were asked for. */
   async confirmed(): Promise<void> {
-    const { store } = this.#context;
-    await store.commit([{ table: "meta", key: unconfirmedKey, value: undefined }]);
+    const made = await this.#context.store.get("meta", madeKey);
+    if (made) await this.#confirm(parseDeviceId(made));
+  }
+
+  async #confirm(device: DeviceId): Promise<void> {
+    const good = new Set(this.#keys());
+    const ids = new Set([...(await this.#confirmed()), device].filter((id) => good.has(id)));
+    const value = utf8(JSON.stringify([...ids]));
+    await this.#context.store.commit([{ table: "meta", key: confirmedKey, value }]);
+  }
+
+  async #confirmed(): Promise<DeviceId[]> {
+    const stored = await this.#context.store.get("meta", confirmedKey);
+    return stored ? JSON.parse(textOf(stored)) : [];
+  }
+
+  /** Who has signed for the person's devices: a phrase among them was on paper. */
+  async #used(): Promise<DeviceId[]> {
+    const { directory, profile } = this.#context;
+    const devices = directory.directory.user(profile.user)?.devices ?? [];
+    const records = await Promise.all(devices.map(({ addedAt }) => directory.records(addedAt, 1)));
+    return records.flat().map((bytes) => parseRecord(bytes).signer);
   }
 
   async #standing(words: string) {
