@@ -15,8 +15,8 @@ export interface KeyserverLimits {
   readonly budgetPairsMax: number;
   /** Devices whose packages one request claims: their answer fits one message of the bus. */
   readonly claimedDevicesMax: number;
-  /** Mailboxes for linking that one user has open at the same time; more answer RATE_LIMITED. */
-  readonly linksPerUserMax: number;
+  /** Mailboxes for linking that one device has open at once: a stolen one uses up no other's. More answer RATE_LIMITED. */
+  readonly linksPerDeviceMax: number;
   /** Those of all users: their messages lie in the store's memory. */
   readonly linksMax: number;
   /** Commits of one room that wait for their turn; more answer BUSY. */
@@ -57,7 +57,7 @@ export const keyserverLimits: KeyserverLimits = {
   claimsPerHour: 20,
   budgetPairsMax: 20_000,
   claimedDevicesMax: 100,
-  linksPerUserMax: 16,
+  linksPerDeviceMax: 8,
   linksMax: 1000,
   waitingCommitsMax: 64,
   rostersCachedMax: 2000,

@@ -1,6 +1,6 @@
 import { ErrorCode, limits } from "@sotto/protocol";
 import { expect, test } from "vitest";
-import { randomBytes } from "../../../../libs/identity/test/person.ts";
+import { newDevice, randomBytes } from "../../../../libs/identity/test/person.ts";
 import { ownedWorld, refusedWith } from "../../test/keyserver-world.ts";
 
 const open = (channel: Uint8Array) => ({ case: "openLink" as const, value: { channel } });
@@ -57,7 +57,7 @@ test("only who is logged in opens one, and it ends", async () => {
 });
 
 test("mailboxes, messages and their sizes are bounded", async () => {
-  const { world, server, alice } = await ownedWorld({ linksPerUserMax: 2 });
+  const { world, server, alice } = await ownedWorld({ linksPerDeviceMax: 2 });
   const bob = await world.join(server, alice, "bob");
   const channels = [randomBytes(16), randomBytes(16), randomBytes(16)] as const;
   await server.ask(alice, open(channels[0]), "done");
@@ -65,7 +65,16 @@ test("mailboxes, messages and their sizes are bounded", async () => {
   await expect(server.ask(alice, open(channels[2]), "done")).rejects.toMatchObject(
     refusedWith(ErrorCode.RATE_LIMITED),
   );
+  // Another device of hers has its own, and so has somebody else.
+  const phone = await newDevice();
+  const record = await alice.add(phone);
+  await server.ask(alice, { case: "submitRecord", value: { record } }, "recordStored");
+  const asPhone = { user: alice.user, first: phone };
+  await server.ask(asPhone, open(randomBytes(16)), "done");
   await server.ask(bob, open(channels[2]), "done");
+  await expect(server.ask(asPhone, open(channels[2]), "done")).rejects.toMatchObject(
+    refusedWith(ErrorCode.FORBIDDEN),
+  );
   const large = new Uint8Array(limits.linkMessageBytesMax + 1);
   const cases = [
     [open(randomBytes(15)), ErrorCode.BAD_REQUEST],

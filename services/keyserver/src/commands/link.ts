@@ -11,7 +11,7 @@ import {
 const channelBytes = 16;
 
 const openRefusals: Readonly<Record<Exclude<MailboxOpened, "OPEN">, SottoError>> = {
-  TAKEN: new SottoError(ErrorCode.FORBIDDEN, "that channel is somebody else's"),
+  TAKEN: new SottoError(ErrorCode.FORBIDDEN, "that channel is another device's"),
   FULL: new SottoError(ErrorCode.RATE_LIMITED, "too many links are open; try again later", {
     retryAfterMs,
   }),
@@ -31,10 +31,10 @@ export async function openLink(
   const now = server.clock.now();
   const opened = await server.store.openMailbox({
     channel: channelOf(request.channel),
-    owner: caller.user,
+    owner: caller.device,
     now,
     expiresAt: now + limits.linkLifetimeMs,
-    ownedMax: server.limits.linksPerUserMax,
+    ownedMax: server.limits.linksPerDeviceMax,
     allMax: server.limits.linksMax,
   });
   if (opened !== "OPEN") throw openRefusals[opened];
