@@ -157,6 +157,37 @@ test("where the one who let somebody in goes away, another one tells", async () 
   expect(await texts(carol, "plans")).toEqual(["the plan"]);
 });
 
+test("who is told only a part by one member is told the rest by another, as soon as there is one", async () => {
+  await using world = await World.start();
+  const [alice] = await world.people("alice");
+  for (const text of ["one", "two"]) await alice.client.send("general", text);
+  const bob = await world.person("bob");
+  await until("bob was told", async () => (await texts(bob)).length === 2, 20_000);
+  await bob.client.send("general", "three");
+  await until("bob has all", async () => (await texts(bob)).length === 3);
+  await until("alice has all", async () => (await texts(alice)).length === 3);
+  // Bob would have newcomers know his own words, and no other.
+  const rows = await bob.store.scan("remembered", { limit: 1000 });
+  const others = rows.filter(({ value }) => !Buffer.from(value).includes("three"));
+  expect(others.length).toBeLessThan(rows.length);
+  const told = await bob.store.scan("history-shares", { limit: 1000 });
+  await bob.store.commit(
+    told.map(({ key }) => ({ table: "history-shares", key, value: undefined })),
+  );
+  await bob.store.commit(others.map(({ key }) => ({ table: "remembered", key, value: undefined })));
+  await alice.client[Symbol.asyncDispose]();
+  const carol = await world.arrive("carol", (await bob.client.invite()).invite);
+  await until("carol is told a part", async () => (await texts(carol)).length > 0, 20_000);
+  expect(await texts(carol)).toEqual(["three"]);
+  const back = await world.open("alice", alice.store);
+  await until("carol has all", async () => (await texts(carol)).length === 3, 40_000);
+  expect(await texts(carol)).toEqual(["one", "two", "three"]);
+  // And who comes next is not told what bob told, by whoever tells.
+  await bob.client[Symbol.asyncDispose]();
+  const dave = await world.arrive("dave", (await back.client.invite()).invite);
+  await until("dave has all", async () => (await texts(dave)).length === 3, 20_000);
+}, 90_000);
+
 test("with since-join or none a newcomer reads from its coming on", async () => {
   await using world = await World.start();
   const [alice, bob] = await world.people("alice", "bob");

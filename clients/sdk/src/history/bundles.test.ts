@@ -10,7 +10,7 @@ import { History } from "./history.ts";
 import { entryOf, keepingOf } from "./said-message.ts";
 import { readMemory } from "./take-memories.ts";
 import { isCredible } from "./take-share.ts";
-import { afterHandshake, afterShare, isOwed, nothingTold } from "./telling.ts";
+import { afterHandshake, afterJudging, afterShare, isOwed, nothingTold } from "./telling.ts";
 
 const room = parseRoomId("aa".repeat(16));
 const sender = parseUserId("01".repeat(16));
@@ -138,7 +138,7 @@ test("who is owed a telling: users who are new, until a share covers them", () =
   expect(isOwed(told)).toBe(false);
   // Nobody covers what comes after the share itself, whatever it says.
   expect(afterShare(told, 9, share(1_000_000n)).told).toBe(8);
-  expect(afterShare(told, 9, share(2n ** 63n))).toEqual(told);
+  expect(afterShare(told, 9, share(2n ** 63n))).toEqual({ ...told, last: 9 });
   // A further device of somebody who is there is told nothing.
   const roster = rosterOf(alice, bob, phone);
   const linked = afterHandshake(told, { ...{ sequence: 8, added: [phone], roster, ...byAlice } });
@@ -147,8 +147,26 @@ test("who is owed a telling: users who are new, until a share covers them", () =
   const own = { own: carol, policyChanged: true };
   const added = { sequence: 9, added: [carol], roster: rosterOf(alice, bob, carol) };
   expect(afterHandshake(nothingTold, { ...added, ...own })).toEqual({
-    ...{ missing: 9, newcomers: 0, told: 0, policyFrom: 9 },
+    ...{ ...nothingTold, missing: 9, entered: 9, policyFrom: 9 },
   });
+});
+
+test("who tells less than a device knows does not end the telling, and takes nothing back", () => {
+  const sender = parseUserId("5".repeat(32));
+  const share = (sequence: number) => ({
+    ...{ sender, sequence },
+    share: { $typeName: "sotto.v1.HistoryShare" as const, bundles: [], upTo: BigInt(sequence - 1) },
+  });
+  const came = { ...nothingTold, newcomers: 5 };
+  const empty = afterJudging(afterShare(came, 7, share(7).share), share(7), false);
+  expect(empty).toMatchObject({ told: 6, good: 0, judged: 7, short: true });
+  expect(isOwed(empty)).toBe(true);
+  const whole = afterJudging(afterShare(empty, 9, share(9).share), share(9), true);
+  expect(whole).toMatchObject({ told: 8, good: 8, judged: 9, short: false });
+  expect(isOwed(whole)).toBe(false);
+  // Those who came have it: another empty one is nobody's loss.
+  expect(isOwed(afterJudging(whole, share(11), false))).toBe(false);
+  expect(isOwed(afterJudging({ ...whole, newcomers: 10 }, share(11), false))).toBe(true);
 });
 
 test("nobody tells of what stands behind the newcomer's own entry, or of devices that are not their sender's", () => {

@@ -13,7 +13,7 @@ import { areBounded, toldMessagesMax } from "./bundles.ts";
 import type { SaidMessage } from "./said-message.ts";
 import { takeInOrder } from "./take-in-order.ts";
 import { readMemory, takeMemory } from "./take-memories.ts";
-import type { KeptShare } from "./telling.ts";
+import { coveredBy, type KeptShare } from "./telling.ts";
 
 /** Messages taken in one turn of the room, so that live ones need not wait for all. */
 const turnMessages = 256;
@@ -26,7 +26,7 @@ export async function takeShare(replica: RoomReplica, kept: KeptShare): Promise<
   const { bundles } = kept.share;
   if (!areBounded(bundles.map(({ plainBytes }) => Number(plainBytes))))
     throw new SottoClientError("TOO_LARGE", "more history was told than one device takes");
-  const upTo = Math.min(toSafeNumber(kept.share.upTo), kept.sequence - 1);
+  const upTo = coveredBy(kept);
   let left = toldMessagesMax;
   // The newest first: where there are too many, the oldest go.
   for (const manifest of bundles.toReversed()) {
@@ -53,7 +53,7 @@ async function takeTurn(
     const said = readMemory(room, message, teller);
     if (!said) return [];
     const { sequence } = said;
-    const before = Math.min(upTo + 1, state.telling.missing);
+    const before = Math.min(upTo + 1, state.telling.entered);
     if (!isCredible(said, directory.directory, before)) return [];
     const take = () => takeMemory(history, store, { said, passOn: true }, true);
     return [{ sequence, take }];

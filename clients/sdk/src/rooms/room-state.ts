@@ -160,7 +160,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     rejoins: json.rejoins ?? [],
     since: json.since ?? sinceOf(roster, {}),
     skipped: json.skipped,
-    telling: json.telling ?? nothingTold,
+    telling: { ...nothingTold, entered: json.telling?.missing ?? 0, ...json.telling },
   };
 }
 
