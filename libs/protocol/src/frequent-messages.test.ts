@@ -11,6 +11,7 @@ import { FrameFlag, FrameType } from "./frame.ts";
 import { encodeFrame } from "./frame-encoder.ts";
 import { encodeRequest, encodeResponse } from "./frames.ts";
 import {
+  encodeArchivedMessage,
   encodeRecord,
   encodeStoredMessage,
   readRecord,
@@ -22,6 +23,7 @@ import {
   ResponseSchema,
   StoredMessageSchema,
 } from "./gen/sotto/v1/client_pb.js";
+import { ArchivedEntrySchema } from "./gen/sotto/v1/devices_pb.js";
 
 /** What protobuf-es makes of the message, as the body of a critical frame. */
 function reference<Desc extends DescMessage>(
@@ -102,6 +104,17 @@ describe("messages written by hand are byte for byte those of protobuf-es", () =
 it("numbers that no uint64 holds are refused", () => {
   expect(() => encodeRecord(0, { sequence: -1n })).toThrow(RangeError);
   expect(() => encodeRecord(0, { handshake: 2n ** 64n })).toThrow(RangeError);
+});
+
+it("an archived message is written byte for byte as protobuf-es writes it", () => {
+  const fields = { sequence: uint64, sender: bytes, device: bytes, content: bytes };
+  fc.assert(
+    fc.property(bytes, fc.record(fields), fc.boolean(), bytes, (room, message, passOn, toldBy) => {
+      const entry = create(ArchivedEntrySchema, { room, message, passOn, toldBy });
+      const written = encodeArchivedMessage({ room, ...message, passOn, toldBy });
+      expect(written).toEqual(toBinary(ArchivedEntrySchema, entry));
+    }),
+  );
 });
 
 describe("messages read by hand are those that protobuf-es reads", () => {

@@ -122,6 +122,42 @@ export function encodeStoredMessage(
   return message;
 }
 
+/** What a device remembers of a message: an ArchivedEntry with a RememberedMessage. */
+export function encodeArchivedMessage(init: {
+  readonly room: Uint8Array;
+  readonly sequence: bigint;
+  readonly sender: Uint8Array;
+  readonly device: Uint8Array;
+  /** Encoded Content. */
+  readonly content: Uint8Array;
+  readonly passOn: boolean;
+  readonly toldBy?: Uint8Array;
+}): Uint8Array<ArrayBuffer> {
+  const { room, sender, device, content, toldBy = none } = init;
+  const sequence = uint64(init.sequence);
+  const passOn = init.passOn ? 1 : 0;
+  const length =
+    numberFieldSize(sequence) +
+    bytesFieldSize(sender) +
+    bytesFieldSize(device) +
+    bytesFieldSize(content);
+  const entry = new Uint8Array(
+    bytesFieldSize(room) +
+      messageFieldSize(length) +
+      numberFieldSize(passOn) +
+      bytesFieldSize(toldBy),
+  );
+  let at = writeBytesField(entry, 0, 1, room);
+  at = beginMessageField(entry, at, 3, length);
+  at = writeNumberField(entry, at, 1, sequence);
+  at = writeBytesField(entry, at, 2, sender);
+  at = writeBytesField(entry, at, 3, device);
+  at = writeBytesField(entry, at, 4, content);
+  at = writeNumberField(entry, at, 4, passOn);
+  writeBytesField(entry, at, 5, toldBy);
+  return entry;
+}
+
 /** The body of a RECORD frame; `room` and `data` are views of it. Throws where it is malformed. */
 export function readRecord(body: Uint8Array): RecordMessage {
   const fields = new FieldReader(body);

@@ -28,6 +28,7 @@ export {
 export {
   encodeAppend,
   encodeAppended,
+  encodeArchivedMessage,
   encodeRecord,
   encodeStoredMessage,
   readRecord,

@@ -1,6 +1,4 @@
-import { toBinary } from "@bufbuild/protobuf";
 import type { DeviceId, MessageId, RoomId, UserId } from "@sotto/protocol";
-import { type ArchivedEntry, ArchivedEntrySchema } from "@sotto/protocol/devices";
 import { textOf, utf8 } from "../bytes.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
 import type { HistoryEntry, NumberedEntry } from "./history-entry.ts";
@@ -37,8 +35,8 @@ export interface ListenOptions {
 
 /** What is kept beside an entry, and where else it goes. */
 export interface Keeping {
-  /** A message as it was said, for the archive and for those who may be told. */
-  readonly message?: ArchivedEntry;
+  /** A message as it was said, for the archive and for those who may be told: an encoded ArchivedEntry. */
+  readonly message?: Uint8Array;
   /** The person's other devices may have it, by the archive. */
   readonly archive: boolean;
 }
@@ -278,8 +276,7 @@ function changesAt(order: string, entry: HistoryEntry, keeping?: Keeping): Store
     changes.push({ table: "history-index", key, value: place });
   }
   if (keeping?.message) {
-    const value = toBinary(ArchivedEntrySchema, keeping.message);
-    changes.push({ table: "remembered", key: order, value });
+    changes.push({ table: "remembered", key: order, value: keeping.message });
   }
   if (keeping?.archive)
     changes.push({ table: "archive-queue", key: order, value: new Uint8Array() });

@@ -1,7 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { parseDeviceId, toHex } from "@sotto/protocol";
 import { MediaManifestSchema } from "@sotto/protocol/content";
-import { ArchivedEntrySchema } from "@sotto/protocol/devices";
 import { expect, test } from "vitest";
 import { profileFolder } from "../../test/profile-folder.ts";
 import {
@@ -48,7 +47,7 @@ function formerStore(
     const key = orderAt(at + 1);
     const value = utf8(JSON.stringify(entryOf(said)));
     changes.push({ table: "history", key, value });
-    const archived = toBinary(ArchivedEntrySchema, remembered(said, true));
+    const archived = remembered(said, true);
     if (kept) changes.push({ table: "remembered", key, value: archived });
     if (said.content.body.case !== "mediaDeleted") continue;
     changes.push({ table: "history-index", key: formerDeletedKey(object), value: utf8(key) });

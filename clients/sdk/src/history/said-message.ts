@@ -1,7 +1,7 @@
-import { create } from "@bufbuild/protobuf";
 import {
   checkTitle,
   type DeviceId,
+  encodeArchivedMessage,
   fromHex,
   type MessageId,
   parseObjectId,
@@ -9,7 +9,6 @@ import {
   type UserId,
 } from "@sotto/protocol";
 import type { Content } from "@sotto/protocol/content";
-import { ArchivedEntrySchema } from "@sotto/protocol/devices";
 import type { HistoryWord } from "../rooms/policy.ts";
 import type { Keeping } from "./history.ts";
 import type { HistoryEntry } from "./history-entry.ts";
@@ -76,17 +75,15 @@ export function keepingOf(said: SaidMessage, policy: HistoryWord): Keeping {
   return { message: remembered(said, policy === "all"), archive: true };
 }
 
-/** A message as the archive and those who tell it keep it. */
-export function remembered(said: SaidMessage, passOn: boolean) {
+/** A message as the archive and those who tell it keep it: an encoded ArchivedEntry. */
+export function remembered(said: SaidMessage, passOn: boolean): Uint8Array {
   const { room, sequence, sender, device, encoded, toldBy } = said;
-  return create(ArchivedEntrySchema, {
+  return encodeArchivedMessage({
     room: fromHex(room),
-    message: {
-      sequence: BigInt(sequence),
-      sender: fromHex(sender),
-      device: fromHex(device),
-      content: encoded,
-    },
+    sequence: BigInt(sequence),
+    sender: fromHex(sender),
+    device: fromHex(device),
+    content: encoded,
     passOn,
     ...(toldBy ? { toldBy: fromHex(toldBy) } : {}),
   });
