@@ -36,6 +36,7 @@ interface Given {
 /** Everything public that waits, and a call of it that waits for the server. */
 const waits: Readonly<Record<string, (given: Given) => Promise<unknown>>> = {
   "SottoClient.online": ({ client }) => client.online(longMs),
+  "SottoClient.reached": ({ client }) => client.reached(longMs),
   "SottoClient.ready": ({ client }) => client.ready(longMs),
   "SottoClient.send": ({ client }) => client.send("general", "hello"),
   "SottoClient.invite": ({ client }) => client.invite(),
@@ -94,7 +95,7 @@ const local = [
   "MediaLibrary.list",
 ];
 /** So are these, where there is a connection. */
-const connected = ["SottoClient.online", "SottoClient.ready"];
+const connected = ["SottoClient.online", "SottoClient.reached", "SottoClient.ready"];
 /** These end without an error, as what follows them does when nothing more comes. */
 const streams = ["SottoClient.history", "SottoClient.live"];
 
