@@ -64,16 +64,16 @@ export class RandomRoom {
     const mark = `mark ${++this.#said}`;
     await this.#admin.step(() => this.#admin.say(this.#room, mark));
     const inside = [...this.#inside];
-    await until(
-      "everybody inside stands in one epoch",
-      async () => {
-        const epochs = await Promise.all(
-          inside.map(({ store }) => keptEpoch(store.disk, this.#room).catch(() => "none")),
-        );
-        return new Set(epochs).size === 1 && !epochs.includes("none");
-      },
-      30_000,
-    );
+    let epochs: string[] = [];
+    const agree = async () => {
+      const kept = ({ store }: Mortal) => keptEpoch(store.disk, this.#room);
+      epochs = await Promise.all(inside.map((mortal) => kept(mortal).catch(String)));
+      return new Set(epochs).size === 1 && /^\d/.test(epochs[0] ?? "");
+    };
+    await until("everybody inside stands in one epoch", agree, 30_000).catch((cause) => {
+      const standing = inside.map(({ name }, at) => `${name}: ${epochs[at]?.slice(0, 60)}`);
+      throw new Error(`${inside.length} inside, ${standing.join("; ")}`, { cause });
+    });
     for (const mortal of inside)
       await until(
         `${mortal.name} hears ${mark}`,

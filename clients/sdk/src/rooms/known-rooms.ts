@@ -52,7 +52,8 @@ export class KnownRooms {
       const known = this.#rooms.get(id);
       const state = await make(known);
       if (!state) return { room: known, begun: false };
-      known?.replica.close();
+      known?.telling.close();
+      await known?.replica.retire();
       const replica = await RoomReplica.open(this.#context, state);
       await replica.persist([], false);
       const room = this.#add(replica);

@@ -77,6 +77,7 @@ export class RoomReplica {
   #subscribing: Promise<void> | undefined;
   #head = Number.POSITIVE_INFINITY;
   #closed = false;
+  #retired = false;
   #anew: ReadAnew | undefined;
   /** The handshake record from which on the room was read once more, because one behind it did not come. */
   #readAgain: number | undefined;
@@ -219,6 +220,7 @@ export class RoomReplica {
 
   /** Stores the room's state together with `changes`, and its group where it changed. */
   async persist(changes: readonly StoreChange[], groupChanged: boolean): Promise<void> {
+    if (this.#retired) return;
     const all = [...this.#unsaved, ...queuedInRuns(changes), roomChange(this.state)];
     const group = groupChanged && this.state.phase !== "left" ? this.group?.toStore() : undefined;
     if (this.state.phase === "left") all.push(...groupChanges(this.room, undefined, undefined));
@@ -235,8 +237,16 @@ export class RoomReplica {
   /** The server says that this device is not in the room any more. */
   async leave(): Promise<void> {
     this.state.phase = "left";
-    await this.persist([], false);
+    await this.exclusive(() => this.persist([], false));
     this.#advanced();
+  }
+
+  /** The room was entered anew: what the store keeps of it is another replica's from now on. */
+  async retire(): Promise<void> {
+    this.close();
+    await this.exclusive(async () => {
+      this.#retired = true;
+    });
   }
 
   /** True once this replica takes nothing any more. */

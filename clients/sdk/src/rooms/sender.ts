@@ -309,7 +309,7 @@ export class Sender {
   async #takeBack(entry: OutboxEntry): Promise<void> {
     const { context, state } = this.#room;
     const { outbox, store } = context;
-    if (outbox.find(entry.room, entry.id) !== entry) return;
+    if (this.#room.closed || outbox.find(entry.room, entry.id) !== entry) return;
     const { changes, done } = await takeBack(outbox, state, entry, ({ id }) =>
       this.#attempted.has(id),
     );
