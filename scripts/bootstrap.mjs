@@ -26,7 +26,6 @@ function installed() {
 
 /** Runs `npm ci`; its talk goes to a file that is shown only where it fails. */
 async function install() {
-  const log = join(mkdtempSync(join(tmpdir(), "sotto-install-")), "npm.log");
   const started = Date.now();
   const terminal = process.stderr.isTTY;
   const seconds = () => Math.round((Date.now() - started) / 1000);
@@ -52,6 +51,7 @@ async function install() {
   clearInterval(timer);
   process.stderr.write(terminal ? "\n" : " ");
   if (code !== 0) {
+    const log = join(mkdtempSync(join(tmpdir(), "sotto-install-")), "npm.log");
     writeFileSync(log, Buffer.concat(output));
     process.stderr.write(Buffer.concat(output).subarray(-4000));
     process.stderr.write(

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { own } from "./children.ts";
 
 const cli = join(import.meta.dirname, "..", "..", "clients", "cli", "bin", "sotto.js");
 
@@ -55,13 +56,8 @@ export class Person {
   }
 
   #spawn(args: readonly string[]): ChildProcess {
-    return spawn(
-      process.execPath,
-      ["--disable-warning=ExperimentalWarning", cli, "--home", this.#home, "--json", ...args],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    const words = ["--disable-warning=ExperimentalWarning", cli, "--home", this.#home, "--json"];
+    return own(spawn(process.execPath, [...words, ...args], { stdio: ["ignore", "pipe", "pipe"] }));
   }
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { own } from "./children.ts";
 
 const main = join(import.meta.dirname, "..", "embedded", "src", "main.ts");
 
@@ -23,18 +24,11 @@ export async function startServer(
   port: number,
   program: string = main,
 ): Promise<DemoServer> {
-  const child = spawn(
-    process.execPath,
-    [
-      "--disable-warning=ExperimentalWarning",
-      program,
-      "--json-logs",
-      "--port",
-      String(port),
-      "--data",
-      data,
-    ],
-    { stdio: ["ignore", "pipe", "pipe"] },
+  const words = ["--disable-warning=ExperimentalWarning", program, "--json-logs"];
+  const child = own(
+    spawn(process.execPath, [...words, "--port", String(port), "--data", data], {
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
   );
   let output = "";
   let ownerInvite: string | undefined;

@@ -21,7 +21,7 @@ export class Story {
     process.stdout.write(`   ${this.#style("green", "✓")} ${text}\n`);
   }
 
-  async end(): Promise<void> {
+  end(): void {
     const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(0);
     process.stdout.write(`\n${this.#steps} steps in ${seconds} s\ndemo ok\n`);
   }

@@ -99,10 +99,27 @@ test("a second signal exits at once", async () => {
   });
   await clock.advance(0);
   host.emit("SIGTERM");
+  await clock.advance(300);
   host.emit("SIGTERM");
   expect(host.exits).toEqual([130]);
   await clock.advance(1000);
   await done;
+});
+
+test("one Ctrl-C that comes twice is one", async () => {
+  const order: string[] = [];
+  const { host, clock, done } = run(async (owned) => {
+    owned.use(part("store", order));
+    return { drain: () => clock.sleep(400) };
+  });
+  await clock.advance(0);
+  host.emit("SIGINT");
+  await clock.advance(299);
+  host.emit("SIGINT");
+  await clock.advance(200);
+  await done;
+  expect(order).toEqual(["store"]);
+  expect(host.exits).toEqual([0]);
 });
 
 test("a signal during the start stops the program once it has started", async () => {

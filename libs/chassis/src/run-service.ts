@@ -13,6 +13,9 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
+/** One Ctrl-C comes twice where npm runs the program: from the terminal, and handed on. */
+const sameAskMs = 300;
+
 /** What a program gives back once it runs. */
 export interface RunningService {
   /** Turns new work away and lets what is under way end, until `signal` aborts. Disposal follows. */
@@ -39,13 +42,13 @@ export interface RunServiceOptions {
 
 /**
  * Runs a program until SIGTERM or SIGINT, then drains it and disposes its parts in reverse
- * order within the grace; a second signal exits at once. An exception that nobody caught, or a
+ * order within the grace; a second signal, unless it is the same one within 300 ms, exits at once. An exception that nobody caught, or a
  * rejection that nobody handled, is logged and ends the process with code 1. Resolves after
  * the host was told to exit.
  */
 export async function runService(start: StartService, options: RunServiceOptions): Promise<void> {
   const { logger, clock = systemClock, host = processHost, graceMs = 10_000 } = options;
-  const asked = watchSignals(host, logger);
+  const asked = watchSignals(host, logger, clock);
   const owned = new AsyncDisposableStack();
   const stop = (running?: RunningService) => {
     // Where the parts leave nothing behind that keeps the process alive, it ends by itself: as a failure.
@@ -72,11 +75,14 @@ interface StopRequest {
   release(): void;
 }
 
-function watchSignals(host: ProgramHost, logger: Logger): StopRequest {
+function watchSignals(host: ProgramHost, logger: Logger, clock: Clock): StopRequest {
   const controller = new AbortController();
   const { promise: stop, resolve } = Promise.withResolvers<void>();
+  let asked: { readonly name: string; readonly at: number } | undefined;
   const stopOrExit = (name: string) => {
-    if (controller.signal.aborted) return host.exit(exitCodes.interrupted);
+    if (asked?.name === name && clock.monotonic() - asked.at < sameAskMs) return;
+    if (asked) return host.exit(exitCodes.interrupted);
+    asked = { name, at: clock.monotonic() };
     logger.info("stopping", { signal: name });
     controller.abort(new Error(`stopped by ${name}`));
     resolve();

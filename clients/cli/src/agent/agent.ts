@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { systemClock } from "@sotto/clock";
 import { agentSocketPath } from "../config.ts";
@@ -9,12 +9,13 @@ import { methods } from "./methods.ts";
 import { parseRequest, readLines, writeLine } from "./wire.ts";
 
 const idleMs = 60_000;
+const removedEveryMs = 1_000;
 /** Longer, where going costs somebody their passphrase. */
 const unlockedIdleMs = 15 * 60_000;
 
 /**
  * The agent of one profile: holds its session and its group state for all commands at once, so that
- * they never fork it, and the key of a profile with a passphrase. Ends after a minute without a command, or
+ * they never fork it, and the key of a profile with a passphrase. Ends when the profile's folder is removed, after a minute without a command, or
  * a quarter of an hour where it holds such a key. Resolves with the exit code.
  */
 export async function runAgent(home: string): Promise<number> {
@@ -40,7 +41,12 @@ export async function runAgent(home: string): Promise<number> {
   let idle = systemClock.after(idleMs, stop);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
   await listen(server, path);
+  // Nobody finds an agent whose folder was removed, and it keeps nothing that anybody has.
+  const watch = systemClock.every(removedEveryMs, () => {
+    if (!existsSync(home)) stop();
+  });
   const code = await stopped.promise;
+  watch.cancel();
   rmSync(path, { force: true });
   for (const socket of calls) socket.destroy();
   server.close();
