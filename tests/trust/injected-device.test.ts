@@ -45,7 +45,9 @@ async function attack(checks: Partial<Checks>) {
     () => undefined,
     (error: Error & { code: string }) => error,
   );
-  return { read: await textsSpied(impostor, await hostile.records(room)), told, sent, bob };
+  // For himself he says it like anything else.
+  if (!sent) await until("bob has what he said", async () => (await texts(bob)).length === 1);
+  return { read: await textsSpied(impostor, await hostile.records(room)), told, sent };
 }
 
 test("a device that none of its person's devices signed is none: nothing is sent, and bob is told why", async () => {
@@ -58,7 +60,6 @@ test("a device that none of its person's devices signed is none: nothing is sent
 });
 
 test("control: without the directory's rules the device is let in by itself, and the server reads", async () => {
-  const { read, bob } = await attack({ directoryRules: false });
+  const { read } = await attack({ directoryRules: false });
   expect(read).toEqual(["alice, only you shall read this"]);
-  expect(await texts(bob)).toContain("alice, only you shall read this");
 });
