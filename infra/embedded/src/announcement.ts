@@ -33,6 +33,7 @@ export async function announceToPeople(announced: Announced, terminal: boolean):
       "",
       "  Only this machine can reach it, and its invites work on this machine alone.",
       "  To open it to others:  npm start -- --host 0.0.0.0   (and --address NAME for a name of yours)",
+      "  Do so before anybody joins: invites and profiles keep the address that they were made with.",
     );
   }
   if (ownerInvite) {
@@ -46,8 +47,8 @@ export async function announceToPeople(announced: Announced, terminal: boolean):
       ...(qr ? [qr] : []),
       `  ${ownerInvite.link}`,
       "",
-      "  On this machine:",
-      `  npx sotto join '${ownerInvite.invite}' --name YOU`,
+      "  On this machine, in this folder:",
+      `  ./sotto join '${ownerInvite.invite}' --name YOU`,
     );
   }
   lines.push("", "  Ctrl-C stops it.", "");

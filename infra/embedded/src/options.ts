@@ -84,7 +84,7 @@ Runs a whole Sotto server in one process.
   --json-logs       one JSON object a line on standard output (SOTTO_JSON_LOGS=1)
   --help            this text
 
-npx sotto-admin --help shows how to invite, and how to look after people.
+./sotto-admin --help shows how to invite, and how to look after people.
 
 Exit codes: 0 stopped cleanly, 1 could not start or failed, 2 wrong usage.`;
 

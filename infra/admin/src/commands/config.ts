@@ -10,7 +10,9 @@ export function addConfig(program: Command, around: Surroundings, failed: () => 
     .command("config")
     .description("how the server is set up")
     .command("check")
-    .description("judge all settings at once: environment, and the file that SOTTO_CONFIG names")
+    .description(
+      "judge the settings that it sees: this environment, and the file that SOTTO_CONFIG names",
+    )
     .option("--file <file>", "JSON file of settings, instead of the one that SOTTO_CONFIG names")
     .action(({ file }: { file?: string }, command: Command) => {
       const report = checkSettings(around.env, file);
@@ -24,9 +26,14 @@ export function addConfig(program: Command, around: Surroundings, failed: () => 
       }
       const rows = report.settings.filter(isSet).map(rowOf);
       around.out(table(["SETTING", "VALUE", "FROM"], rows, around.terminal));
-      around.out("The configuration is right.\n");
+      around.out(`The configuration is right. ${judged}\n`);
     });
 }
+
+/** What the judgement is about: nobody should take it for more. */
+const judged =
+  "Judged were this environment and the file that SOTTO_CONFIG or --file names: not flags of npm start, no .env that " +
+  "was not exported, and in a container only what that one is given.";
 
 function isSet({ value }: SettingReport): boolean {
   return value !== undefined;

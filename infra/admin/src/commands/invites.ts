@@ -41,7 +41,9 @@ export function addInvites(program: Command, around: Surroundings): void {
         expiresAt: number;
       };
       const lasts = expiresAt === 0 ? "" : `\nGood until ${when(expiresAt)} UTC.\n`;
-      around.out(`${link}\n\nOn the command line:\nsotto join '${invite}' --name YOU\n${lasts}`);
+      around.out(
+        `${link}\n\nIn the folder of the client:\n./sotto join '${invite}' --name YOU\n${lasts}`,
+      );
     });
   const invites = program
     .command("invites")

@@ -31,9 +31,9 @@ pre code { border: 0; padding: 0; }
 <p>Somebody invited you to a Sotto server: a team's own chat and video, which the one who runs it cannot read or watch.</p>
 <ol>
 <li>Copy the <strong>whole link</strong> from your browser's address bar. The part after <code>#</code> is the invitation; it stays in your browser and was not sent to this server.</li>
-<li>Install the Sotto client.</li>
-<li>In a terminal, run:
-<pre><code>sotto join '&lt;paste the whole link&gt;' --name yourname</code></pre></li>
+<li>Get the Sotto client: a clone of its repository (whoever invited you knows where it is), and Node.js 20 or newer. Do not install a package called <code>sotto</code> from a registry: that is something else.</li>
+<li>In a terminal, in the folder of that clone, run:
+<pre><code>./sotto join '&lt;paste the whole link&gt;' --name yourname</code></pre></li>
 </ol>
 <p>Keep the quotation marks. Do not pass the link on: whoever has it can join in your place.</p>
 </body>
