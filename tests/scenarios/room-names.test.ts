@@ -1,3 +1,4 @@
+import { parseRoomId } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { texts, until, World } from "./world.ts";
 
@@ -32,4 +33,19 @@ test("a name that another member took for a second room is never guessed, and in
   await dave.client.online();
   await until("dave is in", () => dave.client.rooms.list().some((r) => r.phase === "active"));
   expect(dave.client.rooms.list().map(({ room }) => room)).toEqual([general?.room]);
+});
+
+test("a room that another client called @alice is not taken for a conversation with her", async () => {
+  await using world = await World.start();
+  const [, mallory, bob] = await world.people("alice", "mallory", "bob");
+  const { room } = await mallory.client.rooms.create("plans");
+  await mallory.client.rooms.add(room, "bob");
+  const own = await mallory.client.rooms.target(room);
+  await own.say({ case: "title", value: { $typeName: "sotto.v1.RoomTitle", title: "@alice" } });
+  await until("bob sees it", () => bob.client.rooms.nameOf(parseRoomId(room)) !== "plans");
+  expect(bob.client.rooms.nameOf(parseRoomId(room))).toBe("(room) @alice");
+  expect(() => bob.client.rooms.find("@alice")).toThrow(/no room called @alice/);
+  await bob.client.send("@alice", "between us");
+  expect(bob.client.rooms.find("@alice").direct).toBe(true);
+  expect(await texts(mallory)).not.toContain("between us");
 });
