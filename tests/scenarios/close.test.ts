@@ -58,6 +58,7 @@ const waits: Readonly<Record<string, (given: Given) => Promise<unknown>>> = {
   "People.verify": ({ client }) => client.people.verify("bob", "0"),
   "People.refresh": ({ client }) => client.people.refresh(longMs),
   "DevicesDesk.list": ({ client }) => client.devices.list(),
+  "DevicesDesk.tellAlerts": ({ client }) => client.devices.tellAlerts(async () => {}),
   "DevicesDesk.find": ({ client }) => client.devices.find("laptop"),
   "DevicesDesk.link": ({ client }) => client.devices.link(),
   "DevicesDesk.revoke": ({ client }) =>
@@ -86,6 +87,7 @@ const local = [
   "SottoClient.setQuiet",
   "SottoClient.presenceKnown",
   "DevicesDesk.list",
+  "DevicesDesk.tellAlerts",
   "DevicesDesk.find",
   "DevicesDesk.revokeLost",
   "RecoveryDesk.state",

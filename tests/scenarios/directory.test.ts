@@ -236,6 +236,12 @@ test("whose keys changed stands in every room that one shares, once, with who si
   expect(await changesOf(bob)).toMatchObject([{ ...second, by: byPhone }]);
   await until("and is told", () => told.some((text) => text.includes('"tablet" was added')));
   expect(told.filter((text) => text.includes("was added to your account"))).toHaveLength(1);
+  // Kept for whoever asks later, and told once.
+  const alerts: string[] = [];
+  const hear = async (text: string) => void alerts.push(text);
+  await bob.client.devices.tellAlerts(hear);
+  await bob.client.devices.tellAlerts(hear);
+  expect(alerts).toEqual([expect.stringContaining('"tablet" was added to your account')]);
 
   await bob.client.devices.revoke("tablet");
   await until("alice sees that too", async () => (await changesOf(alice)).length === 3);

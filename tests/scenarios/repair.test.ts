@@ -138,6 +138,12 @@ test.each([
   expect(await texts(alice)).toEqual(["before", "meanwhile", "here again"]);
   expect(await kinds(back)).not.toContain("history-unavailable");
   expect(notices).toEqual([expect.stringMatching(/came back by itself/)]);
+  // Also for who listens later.
+  await back[Symbol.asyncDispose]();
+  const later = await world.open("bob", back.store);
+  expect(await entries(later)).toContainEqual(
+    expect.objectContaining({ type: "notice", room, text: notices[0] }),
+  );
   expect(await kinds(alice)).not.toContain("messages-missing");
 });
 

@@ -15,8 +15,16 @@ export type ClientEvent =
       readonly typing: boolean;
     }
   | { readonly type: "connection"; readonly state: "online" | "offline"; readonly reason?: string }
-  /** Something that a person may want to read. Never content. */
-  | { readonly type: "notice"; readonly room?: string; readonly text: string }
+  /**
+   * Something that a person may want to read. Never content. `kept`: of a room it is an entry of the history too; of
+   * the account `DevicesDesk.tellAlerts` tells it.
+   */
+  | {
+      readonly type: "notice";
+      readonly room?: string;
+      readonly text: string;
+      readonly kept?: true;
+    }
   /** Everything that was in the rooms when the client came online is in the history now. */
   | { readonly type: "ready" };
 

@@ -23,6 +23,7 @@ import { SottoClientError } from "./errors.ts";
 import { LiveEvents } from "./events.ts";
 import { History } from "./history/history.ts";
 import { KeyPackages } from "./key-packages.ts";
+import { Notices } from "./notices.ts";
 import { ClosableStore } from "./ports/closable-store.ts";
 import type { ProfileStore } from "./ports/profile-store.ts";
 import type { Transport } from "./ports/transport.ts";
@@ -171,6 +172,7 @@ export async function openParts(options: ClientOptions, ends: ClientEnds): Promi
     signal: stop.signal,
     online: (timeoutMs, signal) => session.ready(timeoutMs, signal),
     refusal: () => session.refusal,
+    notices: await Notices.open(store, live),
     notice: (room, text) => live.emit({ type: "notice", ...(room && { room }), text }),
   };
   const rooms = await Rooms.open(context);

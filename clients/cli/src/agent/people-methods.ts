@@ -48,12 +48,21 @@ export async function arrived(profile: AgentProfile, signal: AbortSignal) {
   return { ...self(client), rooms: rooms().map(({ room, name }) => ({ room, name })), ...waiting };
 }
 
-export const whoami: Method = async (profile) => {
+/** What happened to the account, for whoever asks first. */
+export async function tellAlerts(
+  client: SottoClient,
+  item: (value: unknown) => Promise<void>,
+): Promise<void> {
+  await client.devices.tellAlerts((text) => item({ type: "notice", text }));
+}
+
+export const whoami: Method = async (profile, _params, { item }) => {
   const client = await profile.client();
   const state = await client.online(2_000).then(
     () => "online",
     () => "offline",
   );
+  await tellAlerts(client, item);
   const recovery = await client.devices.recovery.state();
   const directory = await client.directory.view();
   const { refusal, fault } = client.directory;

@@ -3,7 +3,7 @@ import { SottoClientError } from "@sotto/sdk";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import type { Method } from "./methods.ts";
 import { optionalCount, optionalText, text } from "./params.ts";
-import { waitingForMember } from "./people-methods.ts";
+import { tellAlerts, waitingForMember } from "./people-methods.ts";
 import { readable } from "./readable.ts";
 
 const defaultTimeoutMs = 30_000;
@@ -94,7 +94,7 @@ export const roomRemove: Method = async (profile, params) => {
   return { room, user, sequence: await client.rooms.remove(room, user) };
 };
 
-export const send: Method = async (profile, params, { signal }) => {
+export const send: Method = async (profile, params, { signal, item }) => {
   const client = await profile.client();
   const timeoutMs = optionalCount(params, "timeoutMs") ?? defaultTimeoutMs;
   await client.online(timeoutMs, signal);
@@ -106,6 +106,7 @@ export const send: Method = async (profile, params, { signal }) => {
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(late), timeoutMs);
   try {
+    await tellAlerts(client, item);
     return await client.send(
       target,
       text(params, "text"),
@@ -141,6 +142,7 @@ export const listen: Method = async (profile, params, context) => {
   const room =
     name === undefined ? undefined : client.rooms.find(await knownRoom(client, name)).room;
   const filter = { ...(room ? { room } : {}), ...(after !== undefined ? { after } : {}) };
+  await tellAlerts(client, item);
   if (follow && fresh) await snapshot(client, item);
   const live = client.live(either);
   await tellUntrusted();
@@ -151,7 +153,10 @@ export const listen: Method = async (profile, params, context) => {
         await item({ ...event, user: client.people.name(event.user), userId: event.user });
       else if (event.type === "typing")
         await item({ ...event, user: client.people.name(event.user) });
-      else if (event.type === "connection" || event.type === "notice") await item(event);
+      else if (event.type === "notice" && "kept" in event) {
+        // What is of a room comes with its history.
+        if (event.room === undefined) await tellAlerts(client, item);
+      } else if (event.type === "connection" || event.type === "notice") await item(event);
       if (client.refusal) stop.abort(client.refusal);
     }
   };

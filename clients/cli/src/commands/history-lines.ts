@@ -23,6 +23,8 @@ export function describe(output: Output, line: Line): string | undefined {
       return output.dim(
         `${room} ${printableName(keysChanged(line as unknown as KeysChangedLine))}`,
       );
+    case "notice":
+      return output.dim(`${room} ${printableName(line["text"])}`);
     case "presence":
       return output.dim(`${line["user"]} is ${line["state"]}`);
     case "typing":

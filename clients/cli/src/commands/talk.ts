@@ -73,7 +73,9 @@ async function readInput(): Promise<string> {
 }
 
 function show(output: Output, line: Line, days: Days): void {
-  if (line.type === "notice" || line.type === "connection") {
+  // What is told live; a notice with the name of its room is a line of the history.
+  const passes = line.type === "notice" && line["roomName"] === undefined;
+  if (passes || line.type === "connection") {
     if (output.json) output.note(printableJson(line));
     else output.note(output.dim(printableName(line["text"] ?? line["reason"] ?? line["state"])));
     return;

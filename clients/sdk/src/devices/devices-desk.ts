@@ -67,6 +67,14 @@ export class DevicesDesk {
     );
   }
 
+  /**
+   * Hands over what happened to the account and nobody was told yet, oldest first, each once; the newest 20 of them.
+   * What `tell` rejects on is told the next time.
+   */
+  async tellAlerts(tell: (text: string) => Promise<void>): Promise<void> {
+    await this.#context.notices.tellAlerts(tell);
+  }
+
   /** Begins to link a further device: the answer holds the code to show it. Rejects with NOT_REACHABLE, DIRECTORY_FORK, DIRECTORY_WITHHELD. */
   async link(): Promise<Link> {
     return await Link.open(this.#context, this.#archive);

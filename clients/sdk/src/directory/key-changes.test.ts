@@ -41,8 +41,11 @@ async function world() {
   const told = async (record: Uint8Array, of = owner, device = of.first.id) => {
     const changes = [await directory.apply(record)];
     const profile = { user: of.user, device };
-    const notice = (_room: string, text: string) => notices.push(text);
-    const context = { profile, directory: { directory, submitted }, history, notice };
+    const alert = (text: string): StoreChange => {
+      notices.push(text);
+      return { table: "meta", key: "alerts", value: undefined };
+    };
+    const context = { profile, directory: { directory, submitted }, history, notices: { alert } };
     return entriesOf(new KeyChanges(context, () => states).tell(changes));
   };
   /** The same of a record that the device sent itself. */

@@ -6,7 +6,8 @@ import type { RoomContext } from "../rooms/room-context.ts";
 import type { RoomState } from "../rooms/room-state.ts";
 
 /** What telling of changes needs of a client. */
-export type KeyChangesContext = Pick<RoomContext, "notice"> & {
+export type KeyChangesContext = {
+  readonly notices: Pick<RoomContext["notices"], "alert">;
   readonly profile: Pick<RoomContext["profile"], "user" | "device">;
   readonly directory: Pick<RoomContext["directory"], "directory" | "submitted">;
   readonly history: Pick<RoomContext["history"], "changesFor">;
@@ -29,13 +30,14 @@ export class KeyChanges {
       const told = this.#entryOf(change);
       if (!told) return [];
       const { profile, history } = this.#context;
-      if (change.user === profile.user) this.#alert(told);
-      return this.#rooms()
+      const alerts = change.user === profile.user ? [this.#alert(told)] : [];
+      const entries = this.#rooms()
         .filter(
           (state) => state.phase === "active" && state.roster && hasUser(state.roster, told.user),
         )
         .map((state) => ({ ...told, room: state.room, sequence: state.cursor }))
         .flatMap((entry) => history.changesFor(entry));
+      return [...alerts, ...entries];
     });
   }
 
@@ -70,7 +72,7 @@ export class KeyChanges {
     return [...submitted].some((hash) => directory.indexOf(hash) === index);
   }
 
-  #alert({ change, deviceName, by }: Omit<KeysChangedEntry, "room" | "sequence">): void {
+  #alert({ change, deviceName, by }: Omit<KeysChangedEntry, "room" | "sequence">): StoreChange {
     const what = {
       "device-added": `the device "${deviceName}" was added to your account`,
       "device-revoked": `your device "${deviceName}" was revoked`,
@@ -82,8 +84,7 @@ export class KeyChanges {
       recovery: "signed by your recovery phrase",
       owner: `allowed by ${this.#nameOf(by.user)}, who owns this server`,
     }[by.kind];
-    this.#context.notice(
-      "",
+    return this.#context.notices.alert(
       `${what}, ${who}. If that was not you, revoke the device that you do not know: sotto devices`,
     );
   }

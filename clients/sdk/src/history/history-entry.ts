@@ -110,6 +110,12 @@ export interface MessagesMissingEntry extends EntryBase {
   readonly count: number;
 }
 
+/** Something that this device met with in the room, and a person should know. Never content. */
+export interface NoticeEntry extends EntryBase {
+  readonly type: "notice";
+  readonly text: string;
+}
+
 /** What a device remembers of its rooms, in the order in which it came to know it. */
 export type HistoryEntry =
   | MessageEntry
@@ -120,7 +126,13 @@ export type HistoryEntry =
   | PolicyEntry
   | KeysChangedEntry
   | HistoryUnavailableEntry
-  | MessagesMissingEntry;
+  | MessagesMissingEntry
+  | NoticeEntry;
+
+/** True for what stands beside the room's records, and takes the place of none. */
+export function isBeside(type: HistoryEntry["type"]): boolean {
+  return type === "keys-changed" || type === "notice";
+}
 
 /** An entry with its place in this device's own history: places compare by their characters. */
 export type NumberedEntry = HistoryEntry & { readonly order: string };

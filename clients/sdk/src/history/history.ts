@@ -1,7 +1,7 @@
 import type { DeviceId, MessageId, RoomId, UserId } from "@sotto/protocol";
 import { textOf, utf8 } from "../bytes.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
-import type { HistoryEntry, NumberedEntry } from "./history-entry.ts";
+import { type HistoryEntry, isBeside, type NumberedEntry } from "./history-entry.ts";
 import { bringHistoryUp } from "./history-format.ts";
 import {
   deletedKey,
@@ -260,8 +260,7 @@ function changesAt(order: string, entry: HistoryEntry, keeping?: Keeping): Store
   const changes: StoreChange[] = [
     { table: "history", key: order, value: utf8(JSON.stringify(entry)) },
   ];
-  // What stands beside the room's records takes the place of none.
-  if (entry.type !== "keys-changed") {
+  if (!isBeside(entry.type)) {
     const key = sequenceKey(entry.room, entry.sequence);
     changes.push({ table: "history-index", key, value: place });
   }

@@ -1,7 +1,7 @@
 import type { RoomId } from "@sotto/protocol";
 import { textOf } from "../bytes.ts";
 import type { StoreChange, StoreEntry } from "../ports/profile-store.ts";
-import type { HistoryEntry } from "./history-entry.ts";
+import { type HistoryEntry, isBeside } from "./history-entry.ts";
 import { sequenceKey, sequenceOfKey } from "./history-keys.ts";
 
 /** Where something of a room stands in the history. */
@@ -30,8 +30,7 @@ export class Uncommitted {
 
   /** An entry gets a place. */
   add({ room, sequence, type }: HistoryEntry, order: string): void {
-    // What stands beside the room's records takes the place of none.
-    if (type === "keys-changed") return;
+    if (isBeside(type)) return;
     const places = this.#rooms.get(room) ?? new Map<string, UncommittedPlace>();
     this.#rooms.set(room, places.set(sequenceKey(room, sequence), { sequence, order, type }));
   }

@@ -39,7 +39,7 @@ export async function applyCommit(step: JudgedStep, group: Group): Promise<void>
     }
     if (isAstray(step, error)) return loseStep(state, "this device lost step with the room");
     state.skipped = [...state.skipped, sequence];
-    context.notice(state.room, "a change that breaks the room's rules was skipped");
+    context.notices.keep(state.room, "a change that breaks the room's rules was skipped");
   }
 }
 

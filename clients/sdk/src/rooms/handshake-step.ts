@@ -124,7 +124,7 @@ interface BreachedStep extends Omit<JudgedStep, "envelope" | "withGroup"> {
 /** Nobody comes or goes by it, and a commit of this device that was on its way has lost its place. */
 function passedOver(step: BreachedStep): HandshakeResult {
   const { context, state, group, sequence, envelope, breach, recordSha256: sha256 } = step;
-  context.notice(
+  context.notices.keep(
     state.room,
     `a change of this room that breaks its rules was not followed: ${breach.message}`,
   );

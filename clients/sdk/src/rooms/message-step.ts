@@ -57,7 +57,10 @@ export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<
   const { context, state, group } = step;
   const stored = readStored(data);
   if (!stored) {
-    context.notice(state.room, "the server sent a record that is no message; it is passed over");
+    context.notices.keep(
+      state.room,
+      "the server sent a record that is no message; it is passed over",
+    );
     return nothing;
   }
   const { device, id, sealed } = stored;
@@ -68,7 +71,7 @@ export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<
     if (!context.checks.epochPlace || opened.epoch === group?.epoch)
       return await stepOpened(step, device, id, opened);
     // The server stores nothing under a record that is not the last: a member who was removed would speak on.
-    context.notice(
+    context.notices.keep(
       state.room,
       "a message that was sealed before the room's last change came after it; it is not shown",
     );
@@ -76,7 +79,7 @@ export async function stepMessage(step: MessageStep, data: Uint8Array): Promise<
   }
   if (opened === "replayed") return nothing;
   if (opened === "dishonest") {
-    context.notice(state.room, "a message was not what its sender sealed; it is not shown");
+    context.notices.keep(state.room, "a message was not what its sender sealed; it is not shown");
     return { changes: [], groupChanged: true };
   }
   // The room is read once more.
@@ -145,7 +148,7 @@ function keepAside(
   const { run, changes } = aside.tell(context.history, sequence);
   const kept = aside.keep({ sequence, device, id, run }, early);
   if (kept.dropped > 0)
-    context.notice(
+    context.notices.keep(
       aside.room,
       "too many messages cannot be opened; the oldest of them are given up on",
     );

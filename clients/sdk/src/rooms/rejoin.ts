@@ -24,10 +24,11 @@ export async function rejoin(
     if (!written) return false;
     if (await committer.send(connection, written.envelope, written.sha256)) {
       await committer.uploadOwed(connection);
-      context.notice(
+      context.notices.keep(
         room.room,
         `${state.lostBecause || "this device lost step with the room"}; it came back by itself, and asks for messages that it could not open`,
       );
+      await room.exclusive(() => room.persist([], false));
       return true;
     }
     await context.clock.sleep(context.random() * jitterMs * attempt, context.signal);

@@ -9,6 +9,7 @@ import type { DirectoryReplica } from "../directory/directory-replica.ts";
 import type { HeadGossip } from "../directory/head-gossip.ts";
 import type { History } from "../history/history.ts";
 import type { KeyPackages } from "../key-packages.ts";
+import type { Notices } from "../notices.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
 import type { Profile } from "../profile.ts";
 import type { Trouble } from "../trouble.ts";
@@ -45,6 +46,8 @@ export interface RoomContext {
   online(timeoutMs: number, signal?: AbortSignal): Promise<Connection>;
   /** Why the server will not have this device any more, where it said so. */
   refusal(): Error | undefined;
-  /** Something happened that a person may want to read about; "" for no one room. Never content. */
+  /** What people should read also where nobody listens now. */
+  readonly notices: Notices;
+  /** Something passes that a person may want to read about; "" for no one room. Never content, and not kept. */
   notice(room: string, text: string): void;
 }

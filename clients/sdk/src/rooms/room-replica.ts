@@ -163,7 +163,7 @@ export class RoomReplica {
         this.#subscribedOn = undefined;
         throw error;
       }
-      this.context.notice(this.room, "the room's log was replaced; reading it anew");
+      this.context.notices.keep(this.room, "the room's log was replaced; reading it anew");
       this.#anew = ReadAnew.begin(this.state);
       return await this.#subscribe(connection);
     }
@@ -221,7 +221,9 @@ export class RoomReplica {
   /** Stores the room's state together with `changes`, and its group where it changed. */
   async persist(changes: readonly StoreChange[], groupChanged: boolean): Promise<void> {
     if (this.#retired) return;
-    const all = [...this.#unsaved, ...queuedInRuns(changes), roomChange(this.state)];
+    const { history, notices } = this.context;
+    const noticed = notices.changesFor(history, this.room, this.state.cursor);
+    const all = [...this.#unsaved, ...queuedInRuns(changes), ...noticed, roomChange(this.state)];
     const group = groupChanged && this.state.phase !== "left" ? this.group?.toStore() : undefined;
     if (this.state.phase === "left") all.push(...groupChanges(this.room, undefined, undefined));
     else if (group?.epochState)
@@ -232,6 +234,7 @@ export class RoomReplica {
     this.#unsaved = [];
     this.sent.committed();
     group?.stored();
+    if (noticed.length > 0) history.announce(noticed);
   }
 
   /** The server says that this device is not in the room any more. */
