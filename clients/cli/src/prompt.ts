@@ -25,3 +25,13 @@ export async function readOrAsk(question: string): Promise<string> {
   }
   return Buffer.concat(chunks).toString("utf8");
 }
+
+/** What `--help` says of a flag that takes a secret. */
+export const secretFlag =
+  "; - reads it from standard input: others on this machine see command lines, and shells keep them";
+
+/** A secret that a flag may hold: asked for where there is none or nothing after it, from standard input with `-`. */
+export async function readSecret(given: string | boolean | undefined, question: string) {
+  const isSaid = typeof given === "string" && given !== "" && given !== "-";
+  return isSaid ? given : (await readOrAsk(question)).trim();
+}

@@ -182,7 +182,8 @@ function contract(start: (folder: string) => Promise<ContractServer>): void {
     expect(await alice.run("listen", "--room", "minutes", "--no-follow")).toContainEqual(
       expect.objectContaining({ type: "policy", history: "since-join", by: "alice" }),
     );
-    expect((await run(home("alice"), "room", "policy", "minutes")).code).toBe(2);
+    expect(await bob.one("room", "policy", "general")).toMatchObject({ history: "all" });
+    expect(await alice.one("room", "policy", "minutes")).toEqual({ room, history: "since-join" });
     expect((await run(home("alice"), "room", "policy", "minutes", "--history", "x")).code).toBe(2);
     expect((await run(home("bob"), "room", "policy", "general", "--history", "none")).code).toBe(1);
   });

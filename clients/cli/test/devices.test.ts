@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Person } from "../../../infra/demo/person.ts";
 import { type DemoServer, startServer } from "../../../infra/demo/server.ts";
-import { runSotto } from "./run-sotto.ts";
+import { runSotto, runSottoOn } from "./run-sotto.ts";
 
 let folder: string;
 let server: DemoServer;
@@ -106,6 +106,10 @@ test("a phrase brings somebody back on a new machine; whoami reminds until it is
   await expect(carol.run("recovery", "confirm", "--phrase", other)).rejects.toThrow(
     "UNKNOWN_PHRASE",
   );
+  // From standard input, where no process list shows it.
+  const home = join(folder, "carol");
+  const confirmed = await runSottoOn(`${phrase}\n`, home, "recovery", "confirm", "--phrase", "-");
+  expect(confirmed).toMatchObject({ code: 0, out: expect.stringContaining("The words are right") });
   expect(await carol.one("recovery", "confirm", "--phrase", phrase)).toEqual({ recovery: "set" });
   expect(await carol.one("whoami")).toMatchObject({ recovery: "set" });
 

@@ -11,7 +11,16 @@ export interface Outcome {
 }
 
 /** Runs a command as a shell would. */
-export async function runSotto(home: string, ...args: readonly string[]): Promise<Outcome> {
+export function runSotto(home: string, ...args: readonly string[]): Promise<Outcome> {
+  return runSottoOn(undefined, home, ...args);
+}
+
+/** The same with a text on its standard input. */
+export async function runSottoOn(
+  input: string | undefined,
+  home: string,
+  ...args: readonly string[]
+): Promise<Outcome> {
   const child = spawn(process.execPath, [
     "--disable-warning=ExperimentalWarning",
     cli,
@@ -19,6 +28,7 @@ export async function runSotto(home: string, ...args: readonly string[]): Promis
     home,
     ...args,
   ]);
+  if (input !== undefined) child.stdin.end(input);
   let [out, err] = ["", ""];
   child.stdout.setEncoding("utf8");
   child.stderr.setEncoding("utf8");

@@ -56,11 +56,18 @@ export const roomCreate: Method = async (profile, params) => {
   return { room, name, history };
 };
 
-export const roomPolicy: Method = async (profile, params) => {
+/** Shows a room's policy on history, or sets it where there is a word for it. */
+export const roomPolicy: Method = async (profile, params, context) => {
   const client = await profile.client();
+  const word = optionalText(params, "history");
+  if (word === undefined) {
+    await readable(client, context);
+    const { room, history } = client.rooms.find(await knownRoom(client, text(params, "room")));
+    return { room, history };
+  }
   await client.ready();
   const room = await knownRoom(client, text(params, "room"));
-  const history = historyWord(text(params, "history"));
+  const history = historyWord(word);
   return { room, history, sequence: await client.rooms.setHistory(room, history) };
 };
 

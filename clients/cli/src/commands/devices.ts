@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import { printableName } from "../printable.ts";
+import type { RoomLine } from "./rooms.ts";
 
 interface DeviceLine {
   readonly device: string;
@@ -30,6 +31,7 @@ export function registerDevices(program: Command): void {
         () =>
           `${context.output.bold(printableName(linked.name))} is a device of ${linked.user} now.`,
       );
+      if (!context.output.json) await tellKept(context);
     });
 
   const devices = program
@@ -55,6 +57,15 @@ export function registerDevices(program: Command): void {
         () => `${context.output.bold(printableName(revoked.name))} is revoked (${revoked.device}).`,
       );
     });
+}
+
+/** What a new device does not get, as those rooms decided. */
+async function tellKept(context: CommandContext): Promise<void> {
+  const { rooms } = await context.call<{ rooms: RoomLine[] }>("rooms");
+  const kept = rooms.filter(({ history }) => history === "none");
+  if (kept.length === 0) return;
+  const names = kept.map(({ name }) => printableName(name)).join(", ");
+  context.output.note(`What was said before in ${names} stays on the devices that were there.`);
 }
 
 /** Shows the code as soon as it is there; resolves when the new device has joined. */

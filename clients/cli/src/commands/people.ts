@@ -4,6 +4,7 @@ import { CommandContext } from "../command.ts";
 import { parseDuration } from "../duration.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import { printableName } from "../printable.ts";
+import { readSecret, secretFlag } from "../prompt.ts";
 import { positive } from "./flags.ts";
 
 /** Who a profile is, as several commands answer it. */
@@ -34,7 +35,10 @@ export function registerPeople(program: Command): void {
         .choices(suites)
         .default(undefined, "x-wing"),
     )
-    .option("--link <code>", "instead of an invite: what sotto link shows on a device of yours")
+    .option(
+      "--link [code]",
+      `instead of an invite: what sotto link shows on a device of yours (default: asked for)${secretFlag}`,
+    )
     .option("--device-name <name>", "how this device is listed (default: the machine's name)")
     .option("--passphrase", "protect the profile with a passphrase")
     .action(async (invite: string | undefined, _flags, command: Command) => {
@@ -139,19 +143,20 @@ async function join(
   invite: string | undefined,
   flags: {
     name?: string;
-    link?: string;
+    link?: string | true;
     deviceName?: string;
     suite?: string;
     passphrase?: boolean;
   },
 ): Promise<Self> {
-  const { name, link: code, deviceName } = flags;
+  const { name, link, deviceName } = flags;
   const device = deviceName === undefined ? {} : { deviceName };
-  if (code !== undefined && invite === undefined) {
+  if (link !== undefined && invite === undefined) {
+    const code = await readSecret(link, "the code of sotto link: ");
     await context.protect(flags.passphrase === true);
     return await context.call<Self>("joinLink", { code, ...device });
   }
-  if (code === undefined && invite !== undefined && (name ?? nameIn(invite)) !== undefined) {
+  if (link === undefined && invite !== undefined && (name ?? nameIn(invite)) !== undefined) {
     const suite = suiteOf(context, flags.suite);
     await context.protect(flags.passphrase === true);
     const named = name === undefined ? {} : { name };

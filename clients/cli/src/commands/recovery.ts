@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
-import { ask, readOrAsk } from "../prompt.ts";
+import { ask, readOrAsk, readSecret, secretFlag } from "../prompt.ts";
 import { type Self, showArrival } from "./people.ts";
 
 const wordsAsked = 3;
@@ -30,12 +30,12 @@ export function registerRecovery(program: Command): void {
   recovery
     .command("confirm")
     .description("show that you have written the phrase down")
-    .argument("[words...]", "the 24 words (default: asked for, or from standard input)")
-    .option("--phrase <words>", "the 24 words, as one text")
+    .argument("[words...]", `the 24 words (default: asked for)${secretFlag}`)
+    .option("--phrase <words>", `the 24 words, as one text${secretFlag}`)
     .action(async (words: string[], _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const given: string = command.opts()["phrase"] ?? words.join(" ");
-      const phrase = given || (await readOrAsk("the 24 words: "));
+      const phrase = await readSecret(given, "the 24 words: ");
       const state = await context.call<{ recovery: string }>("confirmRecovery", { phrase });
       context.output.result(
         state,
@@ -47,7 +47,7 @@ export function registerRecovery(program: Command): void {
     .command("recover")
     .description("come back with your recovery phrase, on a new machine")
     .requiredOption("--server <server>", "host:port, or any invite or link of the server")
-    .option("--phrase <words>", "the 24 words (default: asked for, or from standard input)")
+    .option("--phrase <words>", `the 24 words (default: asked for)${secretFlag}`)
     .option("--device-name <name>", "how this device is listed (default: the machine's name)")
     .option("--passphrase", "protect the profile with a passphrase")
     .option("--keep-devices", "your devices of before are not lost: leave them as they are")
@@ -57,7 +57,7 @@ export function registerRecovery(program: Command): void {
       await context.protect(passphrase === true);
       const self = await context.call<Self & { readonly revoked: number }>("recover", {
         server,
-        phrase: phrase ?? (await readOrAsk("the 24 words: ")),
+        phrase: await readSecret(phrase, "the 24 words: "),
         ...(deviceName === undefined ? {} : { deviceName }),
         keepDevices: keepDevices === true,
       });

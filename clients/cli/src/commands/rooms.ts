@@ -3,7 +3,8 @@ import { CommandContext } from "../command.ts";
 import { printableName } from "../printable.ts";
 import { roomIs } from "./flags.ts";
 
-interface RoomLine {
+/** A room as `rooms` lists it. */
+export interface RoomLine {
   readonly room: string;
   readonly name: string;
   readonly members: number;
@@ -19,7 +20,7 @@ interface MemberLine {
 }
 
 const meanings: Readonly<Record<string, string>> = {
-  none: "what is said from now on is only for devices that are here",
+  none: "what is said from now on is only for devices that are here, not for a later one of one's own either",
   "since-join": "members' own new devices get what is said from now on, newcomers do not",
   all: "newcomers get what is said from now on",
 };
@@ -83,15 +84,18 @@ export function registerRooms(program: Command): void {
 
   room
     .command("policy")
-    .description("change who may have what is said from now on; for admins")
+    .description(
+      "show who may have what is said, or change it for what is said from now on; for admins",
+    )
     .argument("<room>", roomIs)
-    .addOption(historyFlag().makeOptionMandatory())
+    .addOption(historyFlag())
     .addHelpText("after", policiesHelp)
     .action(async (target: string, _flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
-      const history = String(command.opts()["history"]);
-      const done = await context.call("roomPolicy", { room: target, history });
-      context.output.result(done, () => `${target}: ${historyMeaning(history)}`);
+      const { history } = command.opts();
+      const params = { room: target, ...(history === undefined ? {} : { history }) };
+      const policy = await context.call<{ history?: string }>("roomPolicy", params);
+      context.output.result(policy, () => `${target}: ${historyMeaning(policy.history)}`);
     });
 
   program
