@@ -60,12 +60,31 @@ test.each([0, 2])(
   },
 );
 
-test.each([0, 2])("control: without looking back nobody notices (record %i)", async (index) => {
-  const { hostile, bob, room, told } = await attack(index, {
-    oldRecords: false,
-    directoryOverlap: false,
-    checkpoint: false,
-  });
+const noLookBack = { oldRecords: false, directoryOverlap: false, checkpoint: false };
+const notSeenThere = /record \d is not the one that this device has seen there/;
+const signedAnother = /of 3 records it has signed another directory/;
+
+// Each of them would be enough: where one is broken, another one still finds it.
+test.each([
+  [0, "the look at old records", { ...noLookBack, oldRecords: true }, notSeenThere],
+  [0, "the checkpoint", { ...noLookBack, checkpoint: true }, signedAnother],
+  [2, "the look at old records", { ...noLookBack, oldRecords: true }, notSeenThere],
+  [2, "the overlap of what is read", { ...noLookBack, directoryOverlap: true }, notSeenThere],
+  [2, "the checkpoint", { ...noLookBack, checkpoint: true }, signedAnother],
+] as const)("record %i is found by %s alone", async (index, _check, checks, words) => {
+  const { hostile, bob, room, told } = await attack(index, checks);
+  await using _ = hostile;
+  await until("bob is told", () => told.length > 0);
+  expect(told.join("\n")).toMatch(words);
+  await expect(bob.client.send(room, "hello?")).rejects.toMatchObject({ code: "DIRECTORY_FORK" });
+});
+
+// The first record is none that is read again with the next ones, so that no overlap shows it.
+test.each([
+  [0, { ...noLookBack, directoryOverlap: true }],
+  [2, noLookBack],
+])("control: without looking back nobody notices (record %i)", async (index, checks) => {
+  const { hostile, bob, room, told } = await attack(index, checks);
   await using _ = hostile;
   await bob.client.send(room, "hello?");
   expect(told.join("\n")).not.toMatch(/directory/);

@@ -47,13 +47,23 @@ test("a head of somebody's message that the server does not give stops sending u
   await until("alice reads", async () => (await texts(alice)).includes("are there?"));
 });
 
-test("control: without that check bob goes on by the directory of yesterday", async () => {
-  const { hostile, alice, bob, room, told } = await attack({
-    withheldRecords: false,
-    headGossip: false,
-    checkpoint: false,
-  });
+test("it does so without a look at checkpoints: those of yesterday are good", async () => {
+  const { hostile, alice, bob, room, told } = await attack({ checkpoint: false });
   await using _ = hostile;
+  await alice.client.send(room, "there are three of us");
+  await until("bob has found out", () => told.length > 0, 20_000);
+  await expect(bob.client.send(room, "are there?")).rejects.toMatchObject({
+    code: "DIRECTORY_WITHHELD",
+  });
+});
+
+// Heads must be read, and something must follow from them: one without the other is nothing.
+test.each([
+  ["heads in messages", { headGossip: false }],
+  ["records that are held back", { withheldRecords: false }],
+])("control: who does not look at %s goes on by the directory of yesterday", async (_, checks) => {
+  const { hostile, alice, bob, room, told } = await attack(checks);
+  await using __ = hostile;
   await alice.client.send(room, "there are three of us");
   await until("bob reads", async () => (await texts(bob)).includes("there are three of us"));
   await bob.client.send(room, "are there?");

@@ -155,12 +155,13 @@ test("a connection that breaks at the question, with an honest server, is no ala
   expect(await bob.client.directory.view()).toMatchObject({ state: "good" });
 });
 
-test("control: without that check bob goes on sealing for the thief", async () => {
-  const { hostile, bob, carol, room, plans, thief, archived } = await attack({
-    headGossip: false,
-    withheldRecords: false,
-  });
-  await using _ = hostile;
+// Heads must be read, and something must follow from them: one without the other is nothing.
+test.each([
+  ["heads in messages", { headGossip: false }],
+  ["records that are held back", { withheldRecords: false }],
+])("control: who does not look at %s goes on sealing for the thief", async (_, checks) => {
+  const { hostile, bob, carol, room, plans, thief, archived } = await attack(checks);
+  await using __ = hostile;
   const before = archived();
   await carol.client.send(plans, "did you hear of alice's phone?");
   await until("bob reads", async () => (await texts(bob)).length > 0);
