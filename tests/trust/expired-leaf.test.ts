@@ -57,6 +57,40 @@ test("a leaf that ended months ago keeps nobody out: who is added, who comes bac
   await until("bob hears alice", async () => (await texts(bobLater)).includes("out of the drawer"));
 });
 
+test("control: where lifetimes count on receipt, leaves that ended keep out who is added", async () => {
+  const path = "../../libs/mls/src/safe-config.ts";
+  type SafeConfig = typeof import("../../libs/mls/src/safe-config.ts");
+  vi.doMock(path, async (original) => {
+    const real = await original<SafeConfig>();
+    const safeConfig: SafeConfig["safeConfig"] = (...given) => {
+      const config = real.safeConfig(...given);
+      const lifetimeConfig = { ...config.lifetimeConfig, validateLifetimeOnReceive: true };
+      return { ...config, lifetimeConfig };
+    };
+    return { ...real, safeConfig };
+  });
+  vi.resetModules();
+  try {
+    const strict = await import("../scenarios/world.ts");
+    await using world = await strict.World.start(tlsTransport, suite);
+    const [alice, bob] = await world.people("alice", "bob");
+    await alice[Symbol.asyncDispose]();
+    await bob[Symbol.asyncDispose]();
+    await monthsPass(world);
+    const bobLater = await world.open("bob", bob.store);
+    await bobLater.client.ready();
+    const { invite } = await bobLater.client.invite();
+    const carol = await world.arrive("carol", invite);
+    const told = notices(carol.client);
+    const ended = /could not come back into the room: Current time not within Lifetime/;
+    await until("carol is kept out", () => told.some((text) => ended.test(text)), 20_000);
+    expect(carol.client.rooms.list()).toMatchObject([{ phase: "lost" }]);
+  } finally {
+    vi.doUnmock(path);
+    vi.resetModules();
+  }
+});
+
 /** Bob was away for months; the server hands alice the package that he published then. Answers whether bob is in. */
 async function oldPackage(checks: Partial<Checks>) {
   await using world = await World.start(tlsTransport, suite);

@@ -18,9 +18,15 @@ export class DyingStore {
   readonly disk: MemoryStore = new MemoryStore();
   /** Lives that ended at a write. */
   deaths = 0;
+  /** What becomes of a write on the way to the disk. */
+  readonly #spoil: (change: StoreChange) => StoreChange;
   #life: Life | undefined;
   #writesLeft = Number.POSITIVE_INFINITY;
   #moment: Moment = "before";
+
+  constructor(spoil = (change: StoreChange): StoreChange => change) {
+    this.#spoil = spoil;
+  }
 
   get dead(): boolean {
     return this.#life?.dead === true;
@@ -48,7 +54,7 @@ export class DyingStore {
       life.dead = true;
       this.deaths++;
     }
-    if (!last || this.#moment === "after") await this.disk.commit(changes);
+    if (!last || this.#moment === "after") await this.disk.commit(changes.map(this.#spoil));
   }
 }
 

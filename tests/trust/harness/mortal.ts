@@ -7,7 +7,7 @@ import { Wire } from "./wire.ts";
 /** Somebody whose process may end at any write, and is started again. */
 export class Mortal {
   readonly name: string;
-  readonly store = new DyingStore();
+  readonly store: DyingStore;
   /** Everything sealed that left the device, by its bytes. */
   readonly left = new Map<string, Uint8Array>();
   /** Texts that the server acknowledged. */
@@ -18,7 +18,8 @@ export class Mortal {
   readonly #wire = new Wire();
   #joined: Joined | undefined;
 
-  constructor(hostile: HostileWorld, name: string) {
+  constructor(hostile: HostileWorld, name: string, store = new DyingStore()) {
+    this.store = store;
     this.#hostile = hostile;
     this.name = name;
     this.#wire.tampering = {
