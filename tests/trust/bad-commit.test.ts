@@ -8,6 +8,7 @@ import {
   RecordKind,
   RoomPolicySchema,
 } from "@sotto/protocol";
+import type { Checks } from "@sotto/sdk";
 import { expect, test } from "vitest";
 import { entries, type Joined, texts, until } from "../scenarios/world.ts";
 import { HostileWorld } from "./harness/hostile-world.ts";
@@ -18,11 +19,11 @@ import { notices } from "./harness/notices.ts";
 const part = (inline: Uint8Array) => ({ inline, bytes: inline.length });
 
 /** A room of three honest people, and of mallory, who is no admin, has her keys and makes records of her own. */
-async function roomOfFour(hostile: HostileWorld) {
+async function roomOfFour(hostile: HostileWorld, checks: Partial<Checks> = {}) {
   const { world } = hostile;
   const names = ["alice", "bob", "carol"];
   const honest: Joined[] = [];
-  for (const name of names) honest.push(await world.person(name));
+  for (const name of names) honest.push(await world.person(name, { checks }));
   const mallory = await world.person("mallory");
   for (const { client } of honest)
     await until("all are in", () => client.rooms.members("general").length === 4);
@@ -35,6 +36,12 @@ async function roomOfFour(hostile: HostileWorld) {
   return { honest, insider, store: mallory.store, room, user };
 }
 
+/** It makes somebody the only admin; its record will say that it renews keys. */
+function onlyAdmin(user: string): Uint8Array {
+  const policy = create(RoomPolicySchema, { admins: [fromHex(user)], history: HistoryPolicy.ALL });
+  return toBinary(RoomPolicySchema, policy);
+}
+
 async function skippedByAll(
   make: (staged: PendingCommit) => EnvelopeWords,
   follows: boolean,
@@ -43,10 +50,8 @@ async function skippedByAll(
   const { honest, insider, store, room, user } = await roomOfFour(hostile);
   const [alice] = honest as [Joined];
   const told = honest.map(({ client }) => notices(client));
-  // It makes mallory the only admin, and says that it renews her keys.
   const group = await keptGroup(store, room);
-  const policy = create(RoomPolicySchema, { admins: [fromHex(user)], history: HistoryPolicy.ALL });
-  const staged = await group.stagePolicy(toBinary(RoomPolicySchema, policy));
+  const staged = await group.stagePolicy(onlyAdmin(user));
   const bad = await hostile.write(
     room,
     "h",
@@ -95,6 +100,24 @@ async function skippedByAll(
 
 test("a commit that does something else than it says is skipped by everybody alike", () =>
   skippedByAll(({ commit }) => ({ commit: part(commit) }), false));
+
+test("control: where nobody compares a commit with what it says, mallory is the only admin", async () => {
+  await using hostile = await HostileWorld.start();
+  const { honest, insider, store, room, user } = await roomOfFour(hostile, { commitRules: false });
+  const policy = onlyAdmin(user);
+  const staged = await (await keptGroup(store, room)).stagePolicy(policy);
+  const words = {
+    kind: EnvelopeKind.UPDATE,
+    commit: part(staged.commit),
+    groupInfo: part(staged.groupInfo),
+    tree: part(staged.tree),
+  };
+  await hostile.write(room, "h", await insider.envelope(await hostile.records(room), words));
+  for (const person of honest)
+    await until("mallory rules", async () =>
+      Buffer.from(policy).equals((await keptGroup(person.store, room)).policy),
+    );
+});
 
 test("a commit that goes on from one that was skipped draws nobody after it", () =>
   skippedByAll(({ commit }) => ({ commit: part(commit) }), true));

@@ -1,11 +1,12 @@
 import { seededRandom } from "@sotto/testkit";
 import { expect, test } from "vitest";
-import { everySuite, long, seed } from "./config.ts";
+import { everySuite, long, quickSuite, seed } from "./config.ts";
 import { HostileWorld } from "./harness/hostile-world.ts";
 import { RandomRoom } from "./harness/random-room.ts";
 
 const runMs = long ? 600_000 : 30_000;
 const betweenChecks = 4;
+const losingSeed = 4;
 const names = ["alice", "bob", "carol", "dave", "erin"];
 
 test.each(everySuite)(
@@ -34,3 +35,16 @@ test.each(everySuite)(
   },
   runMs + 120_000,
 );
+
+// Of this seed the first thing that happens is that somebody loses the group.
+test.each([
+  ["with repair everybody is in again", true],
+  ["control: without it who lost the group stays outside", false],
+] as const)("%s", async (_, repairs) => {
+  await using hostile = await HostileWorld.start({}, quickSuite);
+  const room = await RandomRoom.begin(hostile, seededRandom(losingSeed), names, repairs);
+  await room.happen();
+  expect(room.story).toEqual([expect.stringMatching(/loses the group$/)]);
+  if (repairs) await room.check();
+  else await expect(room.check(5_000)).rejects.toThrow(/5 inside, .*keeps no group of that room/);
+});

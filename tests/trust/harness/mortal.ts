@@ -1,8 +1,9 @@
-import { RecordKind, type Record as RecordMessage, toHex } from "@sotto/protocol";
+import { decodeEnvelope } from "@sotto/identity";
+import { EnvelopeKind, RecordKind, type Record as RecordMessage, toHex } from "@sotto/protocol";
 import { type Joined, until } from "../../scenarios/world.ts";
 import { DyingStore } from "./dying-store.ts";
 import type { HostileWorld } from "./hostile-world.ts";
-import { Wire } from "./wire.ts";
+import { type RequestBody, Wire } from "./wire.ts";
 
 /** Somebody whose process may end at any write, and is started again. */
 export class Mortal {
@@ -15,16 +16,24 @@ export class Mortal {
   /** The next so many messages come in a way that they cannot be opened. */
   spoil = 0;
   readonly #hostile: HostileWorld;
+  readonly #repairs: boolean;
   readonly #wire = new Wire();
   #joined: Joined | undefined;
 
-  constructor(hostile: HostileWorld, name: string, store = new DyingStore()) {
+  /** `repairs`: whether it can come back into a room whose group it lost. */
+  constructor(
+    hostile: HostileWorld,
+    name: string,
+    store: DyingStore = new DyingStore(),
+    repairs = true,
+  ) {
     this.store = store;
+    this.#repairs = repairs;
     this.#hostile = hostile;
     this.name = name;
     this.#wire.tampering = {
       request: (body) => {
-        if (this.store.dead) return "lost";
+        if (this.store.dead || (!this.#repairs && comesBack(body))) return "lost";
         if (body.case === "append")
           this.left.set(toHex(body.value.sealed ?? []), body.value.sealed ?? new Uint8Array());
         return undefined;
@@ -87,4 +96,8 @@ export class Mortal {
     data[data.length - 1] = (data.at(-1) ?? 0) ^ 1;
     return { ...record, data };
   }
+}
+
+function comesBack(body: RequestBody): boolean {
+  return body.case === "commit" && decodeEnvelope(body.value.envelope).kind === EnvelopeKind.REJOIN;
 }

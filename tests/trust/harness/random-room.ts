@@ -36,8 +36,9 @@ export class RandomRoom {
     hostile: HostileWorld,
     random: Random,
     names: readonly string[],
+    repairs = true,
   ): Promise<RandomRoom> {
-    const everybody = names.map((name) => new Mortal(hostile, name));
+    const everybody = names.map((name) => new Mortal(hostile, name, undefined, repairs));
     for (const mortal of everybody) await mortal.join();
     const room = new RandomRoom(hostile, random, everybody);
     const { client } = room.#admin.now;
@@ -54,13 +55,14 @@ export class RandomRoom {
     else if (dice < 0.4) await this.#renew(this.#pick());
     else if (dice < 0.52) await this.#removeOrAdd();
     else if (dice < 0.67) await this.#race();
-    else if (dice < 0.85) await this.#crash(this.#pick());
+    else if (dice < 0.79) await this.#crash(this.#pick());
+    else if (dice < 0.85) await this.#crashJoining();
     else if (dice < 0.97) await this.#lose(this.#pick());
     else await this.#restart();
   }
 
   /** Everybody inside stands in one epoch and hears the same; who is outside is. Throws where it is not so. */
-  async check(): Promise<void> {
+  async check(withinMs = 30_000): Promise<void> {
     const mark = `mark ${++this.#said}`;
     await this.#admin.step(() => this.#admin.say(this.#room, mark));
     const inside = [...this.#inside];
@@ -70,7 +72,7 @@ export class RandomRoom {
       epochs = await Promise.all(inside.map((mortal) => kept(mortal).catch(String)));
       return new Set(epochs).size === 1 && /^\d/.test(epochs[0] ?? "");
     };
-    await until("everybody inside stands in one epoch", agree, 30_000).catch((cause) => {
+    await until("everybody inside stands in one epoch", agree, withinMs).catch((cause) => {
       const standing = inside.map(({ name }, at) => `${name}: ${epochs[at]?.slice(0, 60)}`);
       throw new Error(`${inside.length} inside, ${standing.join("; ")}`, { cause });
     });
@@ -78,7 +80,7 @@ export class RandomRoom {
       await until(
         `${mortal.name} hears ${mark}`,
         async () => (await this.texts(mortal)).includes(mark),
-        30_000,
+        withinMs,
       );
     const expected = inside.map(({ name }) => name).sort();
     const members = this.#admin.now.client.rooms.members(this.#room).map(({ name }) => name);
@@ -140,21 +142,40 @@ export class RandomRoom {
     this.story.push(`${whom.name} is removed`);
     this.#inside.delete(whom);
     this.#faithful.delete(whom);
-    await this.#admin.step(() => this.#admin.now.client.rooms.remove(this.#room, whom.name));
+    await this.#until(whom, false, () => this.#rooms.remove(this.#room, whom.name));
   }
 
   async #add(whom: Mortal): Promise<void> {
     this.story.push(`${whom.name} is added`);
-    await this.#admin.step(() => this.#admin.now.client.rooms.add(this.#room, whom.name));
+    await this.#until(whom, true, () => this.#rooms.add(this.#room, whom.name));
     this.#inside.add(whom);
-    await until(
-      `${whom.name} is in`,
-      () =>
-        whom.now.client.rooms
-          .list()
-          .some(({ room, phase }) => room === this.#room && phase === "active"),
-      30_000,
-    );
+    const isIn = () =>
+      whom.now.client.rooms
+        .list()
+        .some(({ room, phase }) => room === this.#room && phase === "active");
+    await until(`${whom.name} is in or dead`, () => whom.store.dead || isIn(), 30_000);
+    if (whom.store.dead) await whom.again();
+    await until(`${whom.name} is in`, isIn, 30_000);
+  }
+
+  /** The admin does it, and looks again where it died meanwhile: what it had begun may be done after all. */
+  async #until(whom: Mortal, inside: boolean, what: () => Promise<unknown>): Promise<void> {
+    const deaths = this.#admin.store.deaths;
+    const done = () =>
+      this.#rooms.members(this.#room).some(({ name }) => name === whom.name) === inside;
+    await this.#admin.step(what);
+    if (this.#admin.store.deaths === deaths) return;
+    await this.#admin.step(async () => {
+      await this.#rooms.waitFor(this.#room, 10_000);
+      if (!done())
+        await what().catch((error: unknown) => {
+          if (!done()) throw error;
+        });
+    });
+  }
+
+  get #rooms() {
+    return this.#admin.now.client.rooms;
   }
 
   /** Several commit and talk at the same moment. */
@@ -171,9 +192,30 @@ export class RandomRoom {
     const moment = this.#random() < 0.5 ? "before" : "after";
     this.story.push(`${who.name} dies ${moment} write ${write}`);
     who.store.arm(write, moment);
-    if (this.#random() < 0.5) await this.#renew(who);
-    else await this.#say(who);
+    const dice = this.#random();
+    if (dice < 0.35) await this.#renew(who);
+    else if (dice < 0.7 || who !== this.#admin) await this.#say(who);
+    else await this.#removeOrAdd();
+    await this.#spare(who);
+  }
+
+  /** Somebody is let in, and the process of who adds or of who is added ends at some write of it. */
+  async #crashJoining(): Promise<void> {
+    const whom = this.#pick(this.#everybody.slice(1));
+    if (this.#inside.has(whom)) await this.#remove(whom);
+    const dying = this.#random() < 0.5 ? whom : this.#admin;
+    const write = 1 + Math.floor(this.#random() * doomWritesMax);
+    const moment = this.#random() < 0.5 ? "before" : "after";
+    this.story.push(`${dying.name} dies ${moment} write ${write}`);
+    dying.store.arm(write, moment);
+    await this.#add(whom);
+    await this.#spare(dying);
+  }
+
+  /** No death is to come any more; one that came after the step was done has nobody begun anew for. */
+  async #spare(who: Mortal): Promise<void> {
     who.store.disarm();
+    if (who.store.dead) await who.again();
   }
 
   /** Somebody starts again without the group: it was lost. */
