@@ -1,6 +1,8 @@
 import { ManualClock } from "@sotto/clock";
 import { parseRoomId } from "@sotto/protocol";
 import { expect, test } from "vitest";
+import { History } from "../history/history.ts";
+import { Notices } from "../notices.ts";
 import { MemoryStore } from "../ports/memory-store.ts";
 import { KnownRooms } from "./known-rooms.ts";
 import { Outbox } from "./outbox.ts";
@@ -13,6 +15,8 @@ test("what is still under way in a room that was left touches nothing of the one
   const store = new MemoryStore();
   const context = {
     ...{ store, outbox: await Outbox.open(store), clock: new ManualClock(), random: () => 0 },
+    history: await History.open(store),
+    notices: await Notices.open(store, { emit: () => {} }),
     signal: new AbortController().signal,
     directory: { refusal: () => undefined },
   } as unknown as RoomContext;
