@@ -319,7 +319,8 @@ test("a recovery phrase gets the keys, and gives them to the machine that comes 
   expect(await back.texts()).toEqual(["before the fire"]);
 });
 
-test("after a revocation there is another key, and nothing of the revoked device counts", async () => {
+/** A person whose second device somebody has stolen, with the archive's key. */
+async function robbed() {
   const { person, first } = await alone();
   const stolen = await newKeys();
   await person.add(stolen, first.keys);
@@ -328,6 +329,11 @@ test("after a revocation there is another key, and nothing of the revoked device
   await first.archive.grantDevice(stolen.id);
   const thief = await Device.open(person, stolen);
   await thief.archive.catchUp();
+  return { person, first, stolen, thief };
+}
+
+test("after a revocation there is another key, and nothing of the revoked device counts", async () => {
+  const { person, first, stolen, thief } = await robbed();
   expect(await thief.texts()).toEqual(["with the stolen one"]);
 
   const sizeBefore = person.directory.size;
@@ -355,14 +361,7 @@ test("after a revocation there is another key, and nothing of the revoked device
 });
 
 test("a new log does not make the word of a revoked device count that stands before its revocation", async () => {
-  const { person, first } = await alone();
-  const stolen = await newKeys();
-  await person.add(stolen, first.keys);
-  await first.hear("with the stolen one", 2);
-  await first.archive.flush();
-  await first.archive.grantDevice(stolen.id);
-  const thief = await Device.open(person, stolen);
-  await thief.archive.catchUp();
+  const { person, first, stolen, thief } = await robbed();
   const before = { directory: person.directory, size: person.directory.size };
   await person.revoke(stolen.id, first.keys);
   await first.hear("without it", 3);

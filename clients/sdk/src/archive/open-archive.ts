@@ -17,7 +17,10 @@ export async function openArchive(
     const now = connected();
     return now && !now.closed ? now : await context.online(timeoutMs, context.signal);
   };
-  await queueAnchors(context.store, false);
+  await queueAnchors(
+    context.store,
+    rooms.all().map(({ replica }) => replica.state),
+  );
   return await Archive.open({
     identity: {
       user: profile.user,

@@ -4,7 +4,7 @@ import { ArchivedEntrySchema } from "@sotto/protocol/devices";
 import type { History } from "../history/history.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
 import { queuedAgain } from "./archive-queue.ts";
-import { queueAnchors } from "./room-anchors.ts";
+import { queueAllAnchors } from "./room-anchors.ts";
 
 const pageEntries = 256;
 
@@ -39,5 +39,5 @@ export async function queueAll(parts: { store: ProfileStore; history: History })
     orders = [];
   }
   await store.commit(await queuedAgain(store, orders));
-  await queueAnchors(store, true);
+  await queueAllAnchors(store);
 }

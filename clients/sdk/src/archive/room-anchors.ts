@@ -37,19 +37,26 @@ export function anchorDue({ room, phase, roster, rosterHasGaps }: RoomState): St
   return [{ table: "archive-queue", key: queueKey(room, roster.foldedTo), value: empty }];
 }
 
-/** As `anchorDue`, of all rooms: `all`, or those of which the archive holds an older anchor or none. */
-export async function queueAnchors(store: ProfileStore, all: boolean): Promise<void> {
+/** As `anchorDue`, of those rooms of which the archive holds an older anchor or none. */
+export async function queueAnchors(
+  store: ProfileStore,
+  states: readonly RoomState[],
+): Promise<void> {
+  const due: StoreChange[] = [];
+  for (const state of states) {
+    const known = await anchorOf(store, state.room);
+    if (!known || isBehind(known, state)) due.push(...anchorDue(state));
+  }
+  await store.commit(due);
+}
+
+/** As `anchorDue`, of all rooms in the store. */
+export async function queueAllAnchors(store: ProfileStore): Promise<void> {
   for (let after = ""; ; ) {
     const page = await store.scan("rooms", { after, limit: roomsPage });
-    const due: StoreChange[] = [];
-    for (const { key, value } of page) {
-      after = key;
-      const state = parseRoomState(value);
-      const known = all ? undefined : await anchorOf(store, state.room);
-      if (!known || isBehind(known, state)) due.push(...anchorDue(state));
-    }
-    await store.commit(due);
+    await store.commit(page.flatMap(({ value }) => anchorDue(parseRoomState(value))));
     if (page.length < roomsPage) return;
+    after = page.at(-1)?.key ?? after;
   }
 }
 
