@@ -234,6 +234,19 @@ test("more segments are read than files are kept open", async () => {
   for (const read of reads) expect(read).toEqual(Array.from({ length: 30 }, (_, n) => `${n}`));
 });
 
+test("as many segments are read at once as readers want, whatever may stay open", async () => {
+  await using folder = await temporaryFolder();
+  const clock = new ManualClock();
+  const limits = { segmentBytesMax: 200, openFilesMax: 2 };
+  await using log = await openSegmentLog({ folder: folder.path, clock, ...limits });
+  for (let n = 0; n < 30; n++) await log.append(message(`${n}`));
+  const all = await log.read({ topic, after: 0, limit: 100 });
+  const each = await Promise.all(
+    all.map(({ sequence }) => log.read({ topic, after: sequence - 1, limit: 1 })),
+  );
+  expect(each.flat()).toEqual(all);
+});
+
 test("one answer is bounded in bytes, and reading on gives the rest", async () => {
   await using folder = await temporaryFolder();
   await using log = await openSegmentLog({ folder: folder.path, clock: new ManualClock() });

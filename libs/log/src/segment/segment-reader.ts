@@ -53,8 +53,7 @@ export class SegmentReader implements AsyncDisposable {
   }
 
   async #bytes(segment: number, from: number, to: number): Promise<Buffer> {
-    const open = this.#opened(segment);
-    open.users++;
+    const open = this.#take(segment);
     try {
       const handle = await open.handle;
       const bytes = Buffer.allocUnsafeSlow(to - from);
@@ -66,26 +65,30 @@ export class SegmentReader implements AsyncDisposable {
       return bytes;
     } finally {
       open.users--;
+      this.#closeSpare();
     }
   }
 
-  #opened(segment: number): OpenSegment {
+  /** The segment, opened where it is not, in use until its `users` is taken back. */
+  #take(segment: number): OpenSegment {
     const known = this.#open.get(segment);
     const handle = known?.handle ?? this.#files.open(segmentPath(this.#folder, segment), "r");
     const open = known ?? { handle, users: 0 };
     if (!known) handle.catch(() => this.#open.delete(segment));
     this.#open.delete(segment);
     this.#open.set(segment, open);
-    if (this.#open.size > this.#openFilesMax) this.#closeOldest();
+    open.users++;
+    this.#closeSpare();
     return open;
   }
 
-  #closeOldest(): void {
+  /** Closes what nobody reads, the longest unused first, until no more are open than may be. */
+  #closeSpare(): void {
     for (const [segment, open] of this.#open) {
+      if (this.#open.size <= this.#openFilesMax) return;
       if (open.users > 0) continue;
       this.#open.delete(segment);
       void open.handle.then((handle) => handle.close()).catch(() => {});
-      return;
     }
   }
 }
