@@ -40,6 +40,9 @@ async function early(
   const { room } = bob.client.rooms.find("general");
   for (const { client } of [alice, carol]) await client.send(room, "hello");
   await until("bob heard both", async () => (await texts(bob)).length === 2);
+  // Told to whoever comes in, a moment later: not among what is held back.
+  const isTitle = ({ type }: { readonly type: string }) => type === "title";
+  await until("bob heard the title", async () => (await entries(bob)).some(isTitle));
   const held = heldBack(wire);
   // Sequences that bob knows nothing of: there is room for what comes too early.
   const elsewhere = await alice.client.rooms.create("elsewhere");
