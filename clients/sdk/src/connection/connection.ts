@@ -88,7 +88,11 @@ export class Connection {
       signal,
     );
     connection.#transport = opened;
-    const abort = () => connection.close("aborted");
+    const abort = () =>
+      connection.close(
+        "aborted",
+        signal.reason instanceof SottoClientError ? signal.reason : undefined,
+      );
     signal.addEventListener("abort", abort, { once: true });
     try {
       return { connection, hello: await greeted, transport: opened };

@@ -20,7 +20,7 @@ import type { Checks } from "../checks.ts";
 import { closed, SottoClientError } from "../errors.ts";
 import type { ServerAddress, Transport, TransportConnection } from "../ports/transport.ts";
 import { Backoff } from "./backoff.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionEvents } from "./connection.ts";
 import { checkServer } from "./server-proof.ts";
 
 const protocolVersion = 1;
@@ -174,33 +174,28 @@ export class Session implements AsyncDisposable {
     let lacking = false;
     let connection: Connection | undefined;
     try {
-      const opened = await Connection.open(
-        this.#options.transport,
-        this.#options.address,
-        {
-          event: (event) => this.#events.event(event),
-          record: (record) => this.#events.record(record),
-          closed: (reason, reconnectAfterMs, closeCode) => {
-            if (this.#connection === connection) this.#connection = undefined;
-            this.#lastFailure = new SottoClientError("NOT_REACHABLE", reason);
-            if (
-              closeCode !== undefined &&
-              !reconnects(closeCode) &&
-              closeCode !== CloseCode.LOGIN_TIMEOUT &&
-              !(lacking && closeCode === CloseCode.AUTHENTICATION_FAILED)
-            ) {
-              this.#refuse(
-                closeCode === CloseCode.DEVICE_REVOKED
-                  ? revoked()
-                  : new SottoClientError("REFUSED", reason),
-              );
-            }
-            if (online) this.#events.offline(reason);
-            ended(reconnectAfterMs ?? 0);
-          },
+      const opened = await this.#opened({
+        event: (event) => this.#events.event(event),
+        record: (record) => this.#events.record(record),
+        closed: (reason, reconnectAfterMs, closeCode) => {
+          if (this.#connection === connection) this.#connection = undefined;
+          this.#lastFailure = new SottoClientError("NOT_REACHABLE", reason);
+          if (
+            closeCode !== undefined &&
+            !reconnects(closeCode) &&
+            closeCode !== CloseCode.LOGIN_TIMEOUT &&
+            !(lacking && closeCode === CloseCode.AUTHENTICATION_FAILED)
+          ) {
+            this.#refuse(
+              closeCode === CloseCode.DEVICE_REVOKED
+                ? revoked()
+                : new SottoClientError("REFUSED", reason),
+            );
+          }
+          if (online) this.#events.offline(reason);
+          ended(reconnectAfterMs ?? 0);
         },
-        this.#stop.signal,
-      );
+      });
       connection = opened.connection;
       this.#open = connection;
       if (this.#stop.signal.aborted) connection.close("closed", this.#stop.signal.reason);
@@ -221,6 +216,24 @@ export class Session implements AsyncDisposable {
       return 0;
     }
     return await end;
+  }
+
+  /** Connects, and is greeted, within the patience of now. */
+  async #opened(events: ConnectionEvents): ReturnType<typeof Connection.open> {
+    const { transport, address, clock } = this.#options;
+    const { patienceMs } = this.#backoff;
+    const patience = new AbortController();
+    const timer = clock.after(patienceMs, () => {
+      const { host, port } = address;
+      const silent = `no answer from ${host}:${port} within ${patienceMs / 1000} s`;
+      patience.abort(new SottoClientError("NOT_REACHABLE", silent));
+    });
+    try {
+      const signal = AbortSignal.any([this.#stop.signal, patience.signal]);
+      return await Connection.open(transport, address, events, signal);
+    } finally {
+      timer.cancel();
+    }
   }
 
   #fail(error: unknown): void {
