@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { MediaSource } from "@sotto/sdk";
+import { type MediaSource, type OpenedMedia, SottoClientError } from "@sotto/sdk";
 import type { Company, Joined } from "../scenarios/company.ts";
 import { Ledger } from "./ledger.ts";
 
@@ -8,6 +8,8 @@ const sendEveryMs = 200;
 const filmBytes = 3_000_000;
 const uploadBytes = 1_500_000;
 const readBytes = 256 * 1024;
+/** Who was without a connection hears of an upload when it is back. */
+const toldWithinMs = 30_000;
 
 /** What an upload that was acknowledged must hold. */
 interface Uploaded {
@@ -85,7 +87,7 @@ export class Load implements AsyncDisposable {
       -Math.min(latest, this.#uploaded.length),
     )) {
       const hash = createHash("sha256");
-      const media = await reader.client.media.open(object);
+      const media = await opened(reader, object);
       for await (const bytes of media.read(0, media.bytes)) hash.update(bytes);
       if (hash.digest("hex") !== sha256) damaged++;
     }
@@ -158,6 +160,20 @@ export class Load implements AsyncDisposable {
       }
       await pause(200);
     }
+  }
+}
+
+/** Opens an object that may be told to this member only now. */
+async function opened({ client }: Joined, object: string): Promise<OpenedMedia> {
+  const end = performance.now() + toldWithinMs;
+  for (;;) {
+    try {
+      return await client.media.open(object);
+    } catch (error) {
+      const untold = error instanceof SottoClientError && error.code === "UNKNOWN_OBJECT";
+      if (!untold || performance.now() > end) throw error;
+    }
+    await pause(100);
   }
 }
 
