@@ -13,6 +13,14 @@ export interface ArchiveIdentity {
   readonly directory: Pick<DirectoryReplica, "directory" | "size">;
 }
 
+/** Devices of the user that are revoked, recovery phrases included. */
+export function revokedDevices({ directory, user }: ArchiveIdentity) {
+  const devices = directory.directory.user(user)?.devices ?? [];
+  return devices.flatMap(({ id, revokedAt }) =>
+    revokedAt === undefined ? [] : [{ id, revokedAt }],
+  );
+}
+
 /** Devices of the user that are not revoked, the recovery phrase included. */
 export function goodDevices({ directory, user }: ArchiveIdentity): DirectoryDevice[] {
   const devices = directory.directory.user(user)?.devices ?? [];

@@ -3,7 +3,7 @@ import { type DeviceId, fromHex, parseDeviceId, toHex } from "@sotto/protocol";
 import type { ArchiveKeys } from "@sotto/protocol/devices";
 import { randomBytes } from "../bytes.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
-import { type ArchiveIdentity, goodDevices } from "./archive-identity.ts";
+import { type ArchiveIdentity, goodDevices, revokedDevices } from "./archive-identity.ts";
 import { type ArchiveKeyId, newArchiveKey, openArchiveKey, sealArchiveKey } from "./archive-key.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import { type OpenedArchiveRecord, signArchiveRecord } from "./archive-record.ts";
@@ -26,15 +26,13 @@ export async function takeKeys(
   const key = await openArchiveKey(identity, id, sealed);
   const holders = sealed.map((one) => parseDeviceId(one.device));
   if (!current) return state.learn(id, holders, key);
-  const devices = identity.directory.directory.user(identity.user)?.devices ?? [];
-  for (const revoked of devices) {
-    const known = revoked.revokedAt !== undefined && revoked.revokedAt < directorySize;
+  for (const { id: revoked, revokedAt } of revokedDevices(identity)) {
     // The key was changed because of it: from here on nothing of that device counts.
-    if (known && revoked.id !== device && !state.known.barred.has(revoked.id))
-      state.known.barred.set(revoked.id, sequence);
+    if (revokedAt < directorySize && revoked !== device && !state.known.barred.has(revoked))
+      state.known.barred.set(revoked, sequence);
   }
   state.known.current = id;
-  return state.learn(id, holders, key);
+  return state.learn(id, holders, key, directorySize);
 }
 
 /** Gives every key that this device has to the devices that lack it. True where anything was written. */
@@ -48,7 +46,7 @@ export async function grantKeys(
   for (const [id, { key, holders }] of state.keys) {
     const missing = to.filter((device) => !holders.has(device.id));
     if (!key || missing.length === 0) continue;
-    await appendKeys(identity, port, id, key, missing, false);
+    await appendKeys(identity, port, id, key, missing);
     changes.push(...state.learn(id, names(missing), key));
   }
   return changes;
@@ -60,12 +58,17 @@ export function lacking(identity: ArchiveIdentity, state: ArchiveState): Directo
   return goodDevices(identity).filter(({ id }) => keys.some(({ holders }) => !holders.has(id)));
 }
 
-/** True where a new key is due: there is none, this device has it not, or somebody has it who must not. */
+/**
+ * True where a new key is due: there is none, this device has it not, or somebody has it who must not. This device's copy of the
+ * directory decides: whoever was revoked since the key was made may have been given it by a record that is not shown.
+ */
 export function needsNewKey(identity: ArchiveIdentity, state: ArchiveState): boolean {
   const { current } = state;
   if (!current?.key) return true;
-  const { directory } = identity.directory;
-  return [...current.holders].some((id) => directory.device(id)?.revokedAt !== undefined);
+  const { holders, madeAtSize = 0 } = current;
+  return revokedDevices(identity).some(
+    ({ id, revokedAt }) => revokedAt >= madeAtSize || holders.has(id),
+  );
 }
 
 /** Makes the key under which batches are written from here on, for all good devices. */
@@ -75,27 +78,30 @@ export async function changeKey(
   port: ArchivePort,
 ): Promise<StoreChange[]> {
   const { id, key } = await newArchiveKey();
+  // Of one moment: who is revoked while the record is made counts as revoked since.
+  const madeAtSize = identity.directory.size;
   const devices = goodDevices(identity);
-  await appendKeys(identity, port, id, key, devices, true);
+  await appendKeys(identity, port, id, key, devices, madeAtSize);
   state.known.current = id;
-  return state.learn(id, names(devices), key);
+  return state.learn(id, names(devices), key, madeAtSize);
 }
 
 function names(devices: readonly DirectoryDevice[]): DeviceId[] {
   return devices.map(({ id }) => id);
 }
 
+/** With `madeAtSize`, batches are written under the key from here on. */
 async function appendKeys(
   identity: ArchiveIdentity,
   port: ArchivePort,
   id: ArchiveKeyId,
   key: Uint8Array,
   to: readonly DirectoryDevice[],
-  current: boolean,
+  madeAtSize?: number,
 ): Promise<void> {
   const sealed = [];
   for (const device of to) sealed.push(await sealArchiveKey(identity.user, id, key, device));
-  const value = { keyId: fromHex(id), sealed, current };
-  const record = await signArchiveRecord(identity, { case: "keys", value });
+  const value = { keyId: fromHex(id), sealed, current: madeAtSize !== undefined };
+  const record = await signArchiveRecord(identity, { case: "keys", value }, madeAtSize);
   await port.append(randomBytes(16), record);
 }

@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { type DeviceId, ErrorCode, limits, toHex } from "@sotto/protocol";
+import { ErrorCode, limits, toHex } from "@sotto/protocol";
 import {
   type ArchiveBatch,
   type ArchivedEntry,
@@ -8,7 +8,7 @@ import {
 import { sha256 } from "../bytes.ts";
 import { serverError } from "../errors.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
-import type { ArchiveIdentity } from "./archive-identity.ts";
+import { type ArchiveIdentity, revokedDevices } from "./archive-identity.ts";
 import { openBatch } from "./archive-key.ts";
 import { takeKeys } from "./archive-keys.ts";
 import type { ArchivePage, ArchivePlace, ArchivePort } from "./archive-port.ts";
@@ -85,11 +85,6 @@ async function readAgain(reading: ArchiveReading, from: ArchivePlace): Promise<v
   await store.commit([state.stored()]);
 }
 
-function revokedOf({ user, directory }: ArchiveIdentity): DeviceId[] {
-  const devices = directory.directory.user(user)?.devices ?? [];
-  return devices.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id);
-}
-
 async function pages(
   reading: ArchiveReading,
   from: ArchivePlace | undefined,
@@ -101,7 +96,8 @@ async function pages(
       page = await reading.port.read(after);
     } catch (error) {
       if (serverError(error)?.code !== ErrorCode.LOG_RESET || after === undefined) throw error;
-      await reading.store.commit(reading.state.forget(revokedOf(reading.identity)));
+      const revoked = revokedDevices(reading.identity).map(({ id }) => id);
+      await reading.store.commit(reading.state.forget(revoked));
       await reading.lost();
       after = undefined;
       continue;

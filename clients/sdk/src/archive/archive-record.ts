@@ -17,10 +17,11 @@ export interface OpenedArchiveRecord {
   readonly body: ArchiveRecord["body"];
 }
 
-/** A record of this device, as the archive keeps it. */
+/** A record of this device, as the archive keeps it; `size` of the directory by which it was made. */
 export async function signArchiveRecord(
   identity: ArchiveIdentity,
   body: Body,
+  size = identity.directory.size,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const record = toBinary(
     ArchiveRecordSchema,
@@ -28,7 +29,7 @@ export async function signArchiveRecord(
       version: 1,
       user: fromHex(identity.user),
       device: fromHex(identity.device),
-      directorySize: BigInt(identity.directory.size),
+      directorySize: BigInt(size),
       body,
     }),
   );

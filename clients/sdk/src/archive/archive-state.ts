@@ -13,6 +13,11 @@ export interface ArchiveKey {
   /** `undefined` where it was not sealed to this device. */
   readonly key: Uint8Array | undefined;
   readonly holders: ReadonlySet<DeviceId>;
+  /**
+   * Size of the directory by which its holders were chosen when it was made; `undefined` where no record said so.
+   * Whoever was revoked from there on may have it, whatever the server shows of the archive.
+   */
+  readonly madeAtSize: number | undefined;
 }
 
 interface Known {
@@ -43,8 +48,8 @@ export class ArchiveState {
   static async open(store: ProfileStore): Promise<ArchiveState> {
     const keys = new Map<ArchiveKeyId, ArchiveKey>();
     for (const { key: id, value } of await store.scan("archive-keys", { limit: keysMax })) {
-      const { key, holders } = JSON.parse(textOf(value));
-      keys.set(id, { key: key && fromHex(key), holders: new Set(holders) });
+      const { key, holders, madeAtSize } = JSON.parse(textOf(value));
+      keys.set(id, { key: key && fromHex(key), holders: new Set(holders), madeAtSize });
     }
     const stored = await store.get("meta", "archive");
     const json = stored ? JSON.parse(textOf(stored)) : {};
@@ -71,24 +76,41 @@ export class ArchiveState {
     return barredFrom === undefined || sequence < barredFrom;
   }
 
-  /** Notes that a key was sealed to devices, and the key itself where it is known now. */
-  learn(id: ArchiveKeyId, holders: Iterable<DeviceId>, key: Uint8Array | undefined): StoreChange[] {
+  /**
+   * Notes that a key was sealed to devices, the key itself where it is known now, and by which directory it was made where
+   * the record says so: of several such sizes the smallest.
+   */
+  learn(
+    id: ArchiveKeyId,
+    holders: Iterable<DeviceId>,
+    key: Uint8Array | undefined,
+    madeAtSize?: number,
+  ): StoreChange[] {
     const before = this.#keys.get(id);
     if (!before && this.#keys.size >= keysMax) return [];
-    const next = {
-      key: before?.key ?? key,
-      holders: new Set([...(before?.holders ?? []), ...holders]),
-    };
+    const sizes = [before?.madeAtSize, madeAtSize].filter((size) => size !== undefined);
+    return [
+      this.#put(id, {
+        key: before?.key ?? key,
+        holders: new Set([...(before?.holders ?? []), ...holders]),
+        madeAtSize: sizes.length > 0 ? Math.min(...sizes) : undefined,
+      }),
+    ];
+  }
+
+  #put(id: ArchiveKeyId, next: ArchiveKey): StoreChange {
     this.#keys.set(id, next);
-    const json = { version: 1, key: next.key && toHex(next.key), holders: [...next.holders] };
-    return [{ table: "archive-keys", key: id, value: utf8(JSON.stringify(json)) }];
+    const { key, holders, madeAtSize } = next;
+    const json = { version: 1, key: key && toHex(key), holders: [...holders], madeAtSize };
+    return { table: "archive-keys", key: id, value: utf8(JSON.stringify(json)) };
   }
 
   /**
-   * The log was replaced: who has which key is told anew; the keys themselves stay good. Nothing of a device that was
-   * revoked before counts in the new one, wherever it stands: the order of the records is the server's.
+   * The log was replaced: which of the good devices have which key is told anew; the keys themselves stay good, and whoever
+   * is revoked keeps what it had. Nothing of a device that was revoked before counts in the new one, wherever it
+   * stands: the order of the records is the server's.
    */
-  forget(revoked: Iterable<DeviceId>): StoreChange[] {
+  forget(revoked: readonly DeviceId[]): StoreChange[] {
     const nothing = {
       place: undefined,
       current: undefined,
@@ -98,10 +120,9 @@ export class ArchiveState {
     Object.assign(this.known, nothing);
     for (const device of [...this.known.barred.keys(), ...revoked])
       this.known.barred.set(device, 0);
-    const changes = [...this.#keys].map(([id, { key }]): StoreChange => {
-      this.#keys.set(id, { key, holders: new Set() });
-      const json = { version: 1, key: key && toHex(key), holders: [] };
-      return { table: "archive-keys", key: id, value: utf8(JSON.stringify(json)) };
+    const changes = [...this.#keys].map(([id, known]) => {
+      const holders = new Set(revoked.filter((device) => known.holders.has(device)));
+      return this.#put(id, { ...known, holders });
     });
     return [...changes, this.stored()];
   }

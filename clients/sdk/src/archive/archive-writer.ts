@@ -42,8 +42,9 @@ export async function keepKeys(writing: ArchiveWriting, making: boolean): Promis
 }
 
 /**
- * Writes the oldest entries of the queue as one batch. False where the queue is empty, or nothing may be sealed. An entry leaves the
- * queue when its batch is durable: a crash in between offers it again, and readers take it once.
+ * Writes the oldest entries of the queue as one batch. False where the queue is empty, or nothing may be sealed; true
+ * also where a new key became due meanwhile, and nothing was written. An entry leaves the queue when its batch is
+ * durable: a crash in between offers it again, and readers take it once.
  */
 export async function writeBatch(writing: ArchiveWriting): Promise<boolean> {
   const { identity, state, port, store } = writing;
@@ -63,8 +64,9 @@ export async function writeBatch(writing: ArchiveWriting): Promise<boolean> {
     if (archived) entries.push(archived);
     done.push(order);
   }
-  // The directory may have been found out meanwhile.
+  // The directory may have been found out, or have grown by a revocation, meanwhile.
   if (writing.refusal()) return false;
+  if (needsNewKey(identity, state)) return true;
   if (entries.length > 0) {
     const history = create(ArchivedHistorySchema, { entries });
     const plaintext = toBinary(ArchivedHistorySchema, history);
