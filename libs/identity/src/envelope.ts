@@ -38,7 +38,7 @@ export function decodeEnvelope(data: Uint8Array): Envelope {
 
 /**
  * The envelope in a handshake record, with its signature verified by the committer's signing key, which
- * `keyOf` finds in the directory as of the envelope's directory size. Throws `SottoError` BAD_ENVELOPE,
+ * `keyOf` finds. The directory size that it is given nobody may have signed. Throws `SottoError` BAD_ENVELOPE,
  * BAD_SIGNATURE.
  */
 export async function openEnvelope(

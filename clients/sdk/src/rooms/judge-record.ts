@@ -7,6 +7,7 @@ import {
 } from "@sotto/identity";
 import { type Envelope, EnvelopeKind, ErrorCode, SottoError, toSafeNumber } from "@sotto/protocol";
 import type { Connection } from "../connection/connection.ts";
+import type { LeafName } from "./envelopes.ts";
 import type { HandshakeStep } from "./handshake-step.ts";
 import type { RoomContext } from "./room-context.ts";
 import type { RoomState } from "./room-state.ts";
@@ -58,13 +59,39 @@ export async function readEnvelope(
     await directory.sync(connection, toSafeNumber(envelope.directorySize));
     return envelope;
   }
-  const { envelope } = await openEnvelope(data, async (committer, directorySize) => {
-    await directory.sync(connection, directorySize);
-    const device = directory.directory.leafAsOf(committer.device, directorySize);
-    const may = device?.user === committer.user && device.revokedAt === undefined;
-    return may ? device.keys.sign : undefined;
-  });
+  const { envelope, committer } = await openEnvelope(data, (committer, directorySize) =>
+    signKeyOf(context, connection, committer, directorySize),
+  );
+  const size = toSafeNumber(envelope.directorySize);
+  const signer = () => directory.directory.leafAsOf(committer.device, size);
+  // Who was revoked does not say how large the directory is, either.
+  if (signer()?.revokedAt === undefined) await directory.sync(connection, size);
+  const device = signer();
+  if (!device || device.revokedAt !== undefined)
+    throw new SottoError(ErrorCode.BAD_SIGNATURE, "the envelope's committer signs nothing");
   return envelope;
+}
+
+/**
+ * The key by which a device signs, which never changes. A size that nobody may have signed is not waited for: who is
+ * unknown is looked up once in what the server has and signs. Rejects where the server itself says that it lacks records.
+ */
+async function signKeyOf(
+  { directory }: RoomContext,
+  connection: Connection,
+  { user, device: id }: LeafName,
+  directorySize: number,
+): Promise<Uint8Array | undefined> {
+  const known = () => {
+    const device = directory.directory.device(id);
+    return device?.kind === "device" && device.user === user ? device.keys.sign : undefined;
+  };
+  if (known() || directory.size >= directorySize) return known();
+  await directory.sync(connection);
+  const { standing } = directory.trust;
+  if (!known() && (standing === "behind" || standing === "withheld"))
+    await directory.sync(connection, directorySize);
+  return known();
 }
 
 /** Why the record cannot follow those before it, as far as this device knows the room. */
