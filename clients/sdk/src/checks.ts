@@ -40,6 +40,8 @@ export interface Checks {
   readonly messageOnce: boolean;
   /** A sender's messages follow one another without a gap. */
   readonly senderChain: boolean;
+  /** A message is said again only to those to whom the room's policy gives it. */
+  readonly sayAgain: boolean;
   /** What a device comes back by is of a member, and not older than what it has seen. */
   readonly groupInfo: boolean;
   /** A further device comes only into rooms as the other devices of its user know them. */
@@ -72,6 +74,7 @@ export const allChecks: Checks = {
   epochPlace: true,
   messageOnce: true,
   senderChain: true,
+  sayAgain: true,
   groupInfo: true,
   roomAnchor: true,
   formerMembers: true,

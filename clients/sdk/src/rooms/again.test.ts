@@ -10,6 +10,7 @@ import {
 } from "@sotto/protocol";
 import { type Again, AskAgainSchema, ContentSchema } from "@sotto/protocol/content";
 import { expect, test } from "vitest";
+import { utf8 } from "../bytes.ts";
 import { allChecks } from "../checks.ts";
 import { History } from "../history/history.ts";
 import { MemoryStore } from "../ports/memory-store.ts";
@@ -41,7 +42,8 @@ async function side(own: typeof author, policy: HistoryWord = "all", since = 1) 
   const store = new MemoryStore();
   const key = await generateSealingKey();
   const devices = new Map([author, asker].map((one) => [one.device, { ...one, entered: since }]));
-  const state = { ...newRoomState(room, 1), since: { [asker.user]: since, [asker.device]: since } };
+  const place = { reading: 0, sequence: since };
+  const state = { ...newRoomState(room, 1), since: { [asker.user]: place, [asker.device]: place } };
   const headHash = "00".repeat(32);
   const none = { admins: [], former: [], direct: [] };
   state.roster = { room, foldedTo: 1, headHash, epoch: 0, directorySize: 1, devices, ...none };
@@ -63,9 +65,10 @@ async function side(own: typeof author, policy: HistoryWord = "all", since = 1) 
   return { step: step as unknown as MessageStep, store, sent, aside, key, directory };
 }
 
-async function answers(policy: HistoryWord, since: number, device = author.device) {
+async function answers(policy: HistoryWord, since: number, device = author.device, reading = 0) {
+  const place = { reading, sequence: 7 };
   const { step, sent, store } = await side(author, policy, since);
-  await store.commit(await sent.keep({ senderSequence: 1, id, sequence: 7, content: said }));
+  await store.commit(await sent.keep({ senderSequence: 1, id, place, content: said }));
   const missed = [{ device: fromHex(device), id: fromHex(id), sequence: 7n }];
   const ask = async () => {
     const answer = await answerAgain(step, asker, create(AskAgainSchema, { missed }));
@@ -89,6 +92,23 @@ test("a device says nothing again to those who came later, nor what another devi
   expect((await answers("all", 1, asker.device)).first).toEqual([]);
 });
 
+test("sequences of two readings of the log do not compare: who came in a later one hears nothing of before", async () => {
+  const of = async (policy: HistoryWord, since: number, reading: number) =>
+    (await answers(policy, since, author.device, reading)).first.length;
+  expect(await of("since-join", 3, -1)).toBe(0);
+  expect(await of("none", 3, -1)).toBe(0);
+  expect(await of("all", 3, -1)).toBe(1);
+  expect(await of("since-join", 8, 1)).toBe(1);
+});
+
+test("what a profile of before readings were told apart has kept is of an earlier one", async () => {
+  const store = new MemoryStore();
+  const sent = new SentContents(store, room);
+  const value = utf8(JSON.stringify({ id, sequence: 7, content: toHex(said) }));
+  await store.commit([{ table: "sent", key: `${room}/c/${"1".padStart(16, "0")}`, value }]);
+  expect((await sent.numbered(1))?.place).toEqual({ reading: -1, sequence: 7 });
+});
+
 /** The asker's side with the record kept aside, and the answer that `author` would give. */
 async function answered() {
   const here = await side(asker);
@@ -98,9 +118,8 @@ async function answered() {
   await store.commit([...changes, ...kept.changes]);
   const there = await side(author);
   Object.assign(there.directory, { device: () => ({ keys: { seal: here.key.publicKey } }) });
-  await there.store.commit(
-    await there.sent.keep({ senderSequence: 1, id, sequence: 7, content: said }),
-  );
+  const place = { reading: 0, sequence: 7 };
+  await there.store.commit(await there.sent.keep({ senderSequence: 1, id, place, content: said }));
   const missed = [{ device: fromHex(author.device), id: fromHex(id), sequence: 7n }];
   const { replies } = await answerAgain(there.step, asker, create(AskAgainSchema, { missed }));
   const [reply] = replies;

@@ -25,6 +25,7 @@ import type { Kept } from "./kept-aside.ts";
 import type { MessageStep } from "./message-step.ts";
 import type { OutboxEntry } from "./outbox.ts";
 import { parsePolicy } from "./policy.ts";
+import { isUpTo, type LogPlace } from "./room-state.ts";
 import type { Link } from "./sender-chain.ts";
 import type { SentContent } from "./sent-contents.ts";
 
@@ -55,7 +56,7 @@ export async function answerAgain(
   for (const message of missed.slice(0, missedMax)) {
     if (message.device.join() !== own) continue;
     const sent = await find(step, message);
-    if (!sent || !mayHave(step, asker, sent.sequence)) continue;
+    if (!sent || !mayHave(step, asker, sent.place)) continue;
     const again = await sealAgain(step, asker, sent);
     const noted = again && (await step.sent.answer(sent, asker.device));
     if (!noted) continue;
@@ -79,13 +80,14 @@ async function find(
 }
 
 /** By the room's policy: all of it, what was said since the user is here, or since the device is. */
-function mayHave({ context, state, group }: MessageStep, asker: Author, sequence: number): boolean {
+function mayHave({ context, state, group }: MessageStep, asker: Author, said: LogPlace): boolean {
   if (!state.roster?.devices.has(asker.device) || asker.device === context.profile.device)
     return false;
+  if (!context.checks.sayAgain) return true;
   const { history } = parsePolicy(group?.policy ?? new Uint8Array());
   if (history === "all") return true;
   const since = state.since[history === "none" ? asker.device : asker.user];
-  return since !== undefined && since <= sequence;
+  return since !== undefined && isUpTo(since, said);
 }
 
 async function sealAgain(
@@ -103,7 +105,7 @@ async function sealAgain(
     $typeName: "sotto.v1.Again",
     device: fromHex(asker.device),
     id: fromHex(sent.id),
-    sequence: BigInt(sent.sequence),
+    sequence: BigInt(sent.place.sequence),
     senderSequence: BigInt(sent.senderSequence),
     sealed: await sealTo(device.keys.seal, purpose, sent.content),
   };

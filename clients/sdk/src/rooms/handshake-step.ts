@@ -210,7 +210,7 @@ async function mergeOwn(step: JudgedStep, won: PendingRecord): Promise<Group | u
     if (envelope.kind === EnvelopeKind.REJOIN) {
       state.roster = await rosterOnEntry(step, next, state.roster);
       state.rosterHasGaps = false;
-      state.since = sinceOf(state.roster, state.since);
+      state.since = sinceOf(state.roster, state.since, state.reading);
     }
     state.phase = "active";
     state.skipped = [];
@@ -251,7 +251,7 @@ async function enter(step: JudgedStep, data: Uint8Array): Promise<Group | undefi
     state.roster = await rosterOnEntry(step, group, before ?? state.roster);
     state.rosterHasGaps = false;
     if (!before) state.enteredAtSize = toSafeNumber(envelope.directorySize);
-    state.since = sinceOf(state.roster, {});
+    state.since = sinceOf(state.roster, {}, state.reading);
     state.renewed = { at: context.clock.now(), sent: state.senderSequence };
     step.withGroup.push(spent);
     return group;
@@ -286,7 +286,7 @@ function foldIn(step: JudgedStep, group: Group | undefined): void {
   const begins = envelope.kind === EnvelopeKind.CREATE;
   if (!state.roster && !begins) return;
   state.roster = foldRoster(begins ? undefined : state.roster, envelope, sequence, recordSha256);
-  state.since = sinceOf(state.roster, state.since);
+  state.since = sinceOf(state.roster, state.since, state.reading);
   if (group && state.reserved && state.reserved.epoch !== group.epoch) state.reserved = undefined;
 }
 

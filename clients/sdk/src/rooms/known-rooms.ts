@@ -52,6 +52,7 @@ export class KnownRooms {
       const known = this.#rooms.get(id);
       const state = await make(known);
       if (!state) return { room: known, begun: false };
+      if (known) state.reading = known.replica.state.reading + 1;
       known?.telling.close();
       await known?.replica.retire();
       const replica = await RoomReplica.open(this.#context, state);

@@ -133,7 +133,8 @@ async function stepOwn(step: MessageStep, id: MessageId): Promise<StepResult> {
   const content = fromBinary(ContentSchema, entry.content);
   const senderSequence = toSafeNumber(content.senderSequence);
   const { changes } = await take(step, context.profile, { id, content, encoded: entry.content });
-  changes.push(...(await sent.keep({ senderSequence, id, sequence, content: entry.content })));
+  const place = { reading: state.reading, sequence };
+  changes.push(...(await sent.keep({ senderSequence, id, place, content: entry.content })));
   changes.push(context.outbox.strike(entry));
   return { changes, settled: entry, groupChanged: false };
 }

@@ -14,6 +14,7 @@ export class ReadAnew {
   /** Begins. What the state says then begins it again where the process ends before the log is read. */
   static begin(state: RoomState): ReadAnew {
     Object.assign(state, { incarnation: "", cursor: 0, cursorSha256: "", readAnew: true });
+    state.reading += 1;
     return new ReadAnew(state.roster);
   }
 

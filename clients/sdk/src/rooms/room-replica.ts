@@ -378,6 +378,7 @@ export class RoomReplica {
     if (error instanceof RecordsMissing) {
       this.#readAgain = this.state.roster?.foldedTo ?? 0;
       if (this.#readAgain < this.state.cursor) {
+        this.state.reading += 1;
         this.state.cursor = this.#readAgain;
         this.state.cursorSha256 = this.state.roster?.headHash ?? "";
       }

@@ -60,9 +60,18 @@ test("since when people are there is kept while they stay, and goes with them", 
     [id, { user, device: id, entered }] as const;
   const roster = (...devices: ReturnType<typeof device>[]) =>
     ({ devices: new Map(devices) }) as unknown as Parameters<typeof sinceOf>[0];
-  const before = sinceOf(roster(device("u1", "d1", 5), device("u2", "d2", 7)), {});
-  expect(before).toEqual({ u1: 5, d1: 5, u2: 7, d2: 7 });
+  const at = (sequence: number, reading = 0) => ({ reading, sequence });
+  const before = sinceOf(roster(device("u1", "d1", 5), device("u2", "d2", 7)), {}, 0);
+  expect(before).toEqual({ u1: at(5), d1: at(5), u2: at(7), d2: at(7) });
   // The first came back by itself, and has another device; the second is gone.
-  const after = sinceOf(roster(device("u1", "d1", 20), device("u1", "d3", 12)), before);
-  expect(after).toEqual({ u1: 5, d1: 5, d3: 12 });
+  const after = sinceOf(roster(device("u1", "d1", 20), device("u1", "d3", 12)), before, 0);
+  expect(after).toEqual({ u1: at(5), d1: at(5), d3: at(12) });
+  // The log was set back: whoever comes now comes later, whatever the sequence is.
+  const anew = sinceOf(roster(device("u1", "d1", 20), device("u3", "d4", 2)), after, 1);
+  expect(anew).toEqual({ u1: at(5), d1: at(5), u3: at(2, 1), d4: at(2, 1) });
+});
+
+test("since when people are there in a profile of before readings were told apart is read on", () => {
+  const value = utf8(JSON.stringify({ ...first, since: { u1: 5 } }));
+  expect(parseRoomState(value).since).toEqual({ u1: { reading: 0, sequence: 5 } });
 });

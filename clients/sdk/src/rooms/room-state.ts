@@ -13,6 +13,20 @@ import type { StoreChange } from "../ports/profile-store.ts";
  */
 export type RoomPhase = "entering" | "active" | "lost" | "left";
 
+/** A place in a room's log, which may count anew: the server sets it back, or shows a part of it once more. */
+export interface LogPlace {
+  /** Which reading of the log the sequence was read in. */
+  readonly reading: number;
+  readonly sequence: number;
+}
+
+/** True where a place is not behind another one: none of an earlier reading is, whatever its sequence. */
+export function isUpTo(place: LogPlace, other: LogPlace): boolean {
+  return place.reading === other.reading
+    ? place.sequence <= other.sequence
+    : place.reading < other.reading;
+}
+
 /** A commit of this device that is on its way: its record's hash, and what to do when it wins. */
 export interface PendingRecord {
   readonly sha256: string;
@@ -30,6 +44,8 @@ export interface RoomState {
   cursor: number;
   /** SHA-256 (hex) of that record; empty where it is not known. */
   cursorSha256: string;
+  /** Goes up each time that the cursor goes back: sequences of two readings do not compare. */
+  reading: number;
   /** The room's log was replaced, and is not read to its head since. */
   readAnew: boolean;
   /** So often it was set back while this user's devices followed it. */
@@ -69,8 +85,8 @@ export interface RoomState {
   epochSeen: number;
   /** Times (ms) of the last external commits of this device. */
   rejoins: readonly number[];
-  /** By user and by device: from which sequence on each has been in the room, as far as this device saw it. */
-  since: Readonly<Record<string, number>>;
+  /** By user and by device: from where on each has been in the room, as far as this device saw it. */
+  since: Readonly<Record<string, LogPlace>>;
   /** Handshake records that won and that everybody skips; named by the next commit. */
   skipped: readonly number[];
   /** Who lacks what was said before, and who was told. */
@@ -85,6 +101,7 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     incarnation: "",
     cursor: Math.max(0, entered - 1),
     cursorSha256: "",
+    reading: 0,
     readAnew: false,
     resets: 0,
     roster: undefined,
@@ -137,6 +154,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     incarnation: json.incarnation,
     cursor: json.cursor,
     cursorSha256: json.cursorSha256 ?? "",
+    reading: json.reading ?? 0,
     readAnew: json.readAnew ?? false,
     resets: json.resets ?? 0,
     roster,
@@ -158,7 +176,7 @@ export function parseRoomState(value: Uint8Array): RoomState {
     lostBecause: json.lostBecause ?? "",
     epochSeen: json.epochSeen ?? 0,
     rejoins: json.rejoins ?? [],
-    since: json.since ?? sinceOf(roster, {}),
+    since: json.since ? parseSince(json.since) : sinceOf(roster, {}, json.reading ?? 0),
     skipped: json.skipped,
     telling: { ...nothingTold, entered: json.telling?.missing ?? 0, ...json.telling },
   };
@@ -174,6 +192,15 @@ function parsePending(json: PendingJson): PendingRecord {
   return { ...json, staged: fromHex(json.staged) };
 }
 
+/** Of profiles of before, which did not tell readings apart: sequences alone. */
+function parseSince(json: Readonly<Record<string, LogPlace | number>>): Record<string, LogPlace> {
+  const places = Object.entries(json).map(([id, place]) => [
+    id,
+    typeof place === "number" ? { reading: 0, sequence: place } : place,
+  ]);
+  return Object.fromEntries(places);
+}
+
 /** Commits that are remembered as given up. */
 const givenMax = 3;
 
@@ -184,15 +211,19 @@ export function giveUp(state: RoomState): void {
   state.pending = undefined;
 }
 
-/** Since when everybody of a roster has been there: as known before, else since the device entered. */
+/** Since when everybody of a roster has been there: as known before, else since the device entered in this reading. */
 export function sinceOf(
   roster: Roster | undefined,
-  before: Readonly<Record<string, number>>,
-): Record<string, number> {
-  const since: Record<string, number> = {};
+  before: Readonly<Record<string, LogPlace>>,
+  reading: number,
+): Record<string, LogPlace> {
+  const since: Record<string, LogPlace> = {};
   for (const { user, device, entered } of roster?.devices.values() ?? []) {
-    since[device] = before[device] ?? entered;
-    since[user] = Math.min(since[user] ?? Number.POSITIVE_INFINITY, before[user] ?? entered);
+    const comes = { reading, sequence: entered };
+    since[device] = before[device] ?? comes;
+    const ofUser = before[user] ?? comes;
+    const other = since[user];
+    since[user] = other && isUpTo(other, ofUser) ? other : ofUser;
   }
   return since;
 }

@@ -1,16 +1,20 @@
 import { type DeviceId, fromHex, type MessageId, type RoomId, toHex } from "@sotto/protocol";
 import { textOf, utf8 } from "../bytes.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
+import type { LogPlace } from "./room-state.ts";
 
 /** Messages of this device that it can say again, in each room. */
 export const sentContentsMax = 1000;
+
+/** Of messages of before readings were told apart: earlier than all. */
+const unknownReading = -1;
 
 /** A message of this device as it stands in a room. */
 export interface SentContent {
   readonly senderSequence: number;
   readonly id: MessageId;
   /** In the room. */
-  readonly sequence: number;
+  readonly place: LogPlace;
   /** Encoded Content, byte for byte as it was sealed. */
   readonly content: Uint8Array;
 }
@@ -28,8 +32,8 @@ export class SentContents {
   }
 
   /** The changes that keep a message; the oldest goes for it. */
-  async keep({ senderSequence, id, sequence, content }: SentContent): Promise<StoreChange[]> {
-    const json = JSON.stringify({ id, sequence, content: toHex(content) });
+  async keep({ senderSequence, id, place, content }: SentContent): Promise<StoreChange[]> {
+    const json = JSON.stringify({ id, ...place, content: toHex(content) });
     const changes = [
       this.#put(this.#key("c", senderSequence), utf8(json)),
       this.#put(`${this.#room}/i/${id}`, utf8(String(senderSequence))),
@@ -55,8 +59,8 @@ export class SentContents {
   async numbered(senderSequence: number): Promise<SentContent | undefined> {
     const row = await this.#get(this.#key("c", senderSequence));
     if (!row) return undefined;
-    const { id, sequence, content } = JSON.parse(textOf(row));
-    return { senderSequence, id, sequence, content: fromHex(content) };
+    const { id, sequence, reading = unknownReading, content } = JSON.parse(textOf(row));
+    return { senderSequence, id, place: { reading, sequence }, content: fromHex(content) };
   }
 
   /** The change that notes that `asker` had the message again; `undefined` where it had it before. */
