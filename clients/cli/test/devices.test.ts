@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Person } from "../../../infra/demo/person.ts";
 import { type DemoServer, startServer } from "../../../infra/demo/server.ts";
+import { callAgent } from "../src/agent/agent-client.ts";
 import { runSotto, runSottoOn } from "./run-sotto.ts";
 
 let folder: string;
@@ -129,6 +130,34 @@ test("a phrase brings somebody back on a new machine; whoami reminds until it is
   const read = await alice.run("listen", "--no-follow");
   expect(read).toContainEqual(expect.objectContaining({ sender: "carol", text: "carol again" }));
   await expect(carol.run("send", "general", "the lost one")).rejects.toThrow("REVOKED");
+}, 60_000);
+
+test("an empty answer replaces no phrase, and one more beside an earlier one is said to be that", async () => {
+  const { invite } = await alice.one("invite");
+  const frank = person("frank");
+  const home = join(folder, "frank");
+  await frank.one("join", String(invite), "--name", "frank");
+  const first = await frank.one("recovery");
+  const none = await runSottoOn("", home, "recovery", "--replace");
+  expect(none).toMatchObject({ code: 1, out: "", err: expect.stringContaining("BAD_PHRASE") });
+  expect(none.err).toContain("nothing was replaced");
+  expect(none.err).toContain(`sotto --home ${home} recovery`);
+  expect(await runSottoOn("\n", home, "recovery", "--replace")).toEqual(none);
+  // Nor does the agent, whoever asks it.
+  await expect(callAgent(home, "recovery", { replacing: "" })).rejects.toMatchObject({
+    code: "BAD_PHRASE",
+  });
+
+  const beside = await runSotto(home, "--json", "recovery");
+  expect(beside).toMatchObject({ code: 0, err: expect.stringContaining("stays good") });
+  const earlier = String(first["phrase"]);
+  expect(await frank.one("recovery", "confirm", "--phrase", earlier)).toEqual({ recovery: "set" });
+  const replaced = await runSottoOn(earlier, home, "--json", "recovery", "--replace");
+  expect(replaced).toMatchObject({ code: 0, err: expect.not.stringContaining("stays good") });
+  for (const { phrase } of [first, JSON.parse(beside.out)])
+    await expect(frank.run("recovery", "confirm", "--phrase", phrase)).rejects.toThrow(
+      "UNKNOWN_PHRASE",
+    );
 }, 60_000);
 
 test("the owner lets somebody begin anew, who needs no name for it", async () => {

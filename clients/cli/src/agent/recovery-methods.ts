@@ -6,11 +6,19 @@ import { optionalText, text } from "./params.ts";
 import { arrived } from "./people-methods.ts";
 
 /** Sets a new recovery phrase; its words are in the answer and nowhere else. */
-export const recovery: Method = async (profile, params) => {
+export const recovery: Method = async (profile, params, { item }) => {
   const client = await profile.client();
   await client.people.refresh();
+  const desk = client.devices.recovery;
   const replacing = optionalText(params, "replacing");
-  const phrase = await client.devices.recovery.create(replacing ? { replacing } : {});
+  const stays = replacing === undefined && (await desk.state()) !== "none";
+  // An empty text is no phrase, and is refused as one: it must not leave the old one good unseen.
+  const phrase = await desk.create(replacing === undefined ? {} : { replacing });
+  if (stays) {
+    const text =
+      "your earlier recovery phrase stays good beside the new one; recovery --replace takes it out";
+    await item({ type: "notice", text });
+  }
   return { phrase };
 };
 

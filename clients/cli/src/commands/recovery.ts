@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { Command } from "commander";
 import { CommandContext } from "../command.ts";
+import { CommandError, ExitCode } from "../exit-code.ts";
 import { ask, readOrAsk, readSecret, secretFlag } from "../prompt.ts";
 import { type Self, showArrival } from "./people.ts";
 
@@ -19,7 +20,7 @@ export function registerRecovery(program: Command): void {
     .action(async (_flags, command: Command) => {
       const context = new CommandContext(command.optsWithGlobals());
       const replacing = command.opts()["replace"]
-        ? { replacing: await readOrAsk("the phrase to replace: ") }
+        ? { replacing: await phraseToReplace(context) }
         : {};
       const made = await context.call<{ phrase: string }>("recovery", replacing);
       context.output.result(made, () => onPaper(made.phrase));
@@ -65,6 +66,17 @@ export function registerRecovery(program: Command): void {
       if (self.revoked > 0)
         context.output.note(`${self.revoked} device(s) of before were revoked.`);
     });
+}
+
+/** The words of the earlier phrase. Rejects with BAD_PHRASE where there are none. */
+async function phraseToReplace(context: CommandContext): Promise<string> {
+  const words = (await readOrAsk("the 24 words of the phrase to replace: ")).trim();
+  if (words !== "") return words;
+  throw new CommandError(
+    ExitCode.refused,
+    "BAD_PHRASE",
+    `nothing was replaced: --replace needs the 24 words of the earlier phrase. Without them it stays good, and ${context.hint("recovery")} makes one more beside it`,
+  );
 }
 
 /** The words as one writes them down: numbered, four in a line. */
