@@ -1,5 +1,6 @@
 import { parseRoomId } from "@sotto/protocol";
 import { expect, test } from "vitest";
+import { linked } from "./own-devices.ts";
 import { texts, until, World } from "./world.ts";
 
 test("a name that another member took for a second room is never guessed, and invites go on", async () => {
@@ -48,4 +49,15 @@ test("a room that another client called @alice is not taken for a conversation w
   await bob.client.send("@alice", "between us");
   expect(bob.client.rooms.find("@alice").direct).toBe(true);
   expect(await texts(mallory)).not.toContain("between us");
+});
+
+test("a room that was just made has its name, with another device of the person there too", async () => {
+  await using world = await World.start();
+  const alice = await world.person("alice");
+  await linked(world, alice, "phone");
+  for (const name of ["one", "two", "three"]) {
+    expect(await alice.client.rooms.create(name)).toMatchObject({ name });
+    // Nor is it to be made twice.
+    await expect(alice.client.rooms.create(name)).rejects.toMatchObject({ code: "ROOM_EXISTS" });
+  }
 });

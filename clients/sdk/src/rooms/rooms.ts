@@ -150,6 +150,8 @@ export class Rooms {
       );
     const room = await this.#begin(parseRoomId(randomBytes(16)), [], history);
     await room.say({ case: "title", value: { $typeName: "sotto.v1.RoomTitle", title: name } });
+    // The answer may come before the record, which waits where a further device is just being let in.
+    await room.replica.until(() => room.replica.state.title !== "", stepTimeoutMs);
     return room;
   }
 
