@@ -77,6 +77,15 @@ test("revokes a device by its name; its commands say so and end with 1", async (
   await bob.one("send", "general", "without the tablet");
   const read = await device.run("listen", "--no-follow").catch(() => []);
   expect(read.some(({ text }) => text === "without the tablet")).toBe(false);
+  // The server tells it nothing more, the record of its revocation not either.
+  expect(await device.run("devices")).toContainEqual(
+    expect.objectContaining({ name: "tablet", current: true, revoked: true }),
+  );
+  const home = join(folder, "tablet");
+  expect((await runSotto(home, "devices")).out).toMatch(/tablet .* this device, revoked$/m);
+  const self = await runSotto(home, "whoami");
+  expect(self).toMatchObject({ code: 0, out: expect.stringContaining("revoked") });
+  expect(self.err).not.toContain("recovery");
   await expect(alice.run("devices", "revoke", "tablet")).rejects.toThrow("REFUSED");
   await expect(alice.run("devices", "revoke", "nothing")).rejects.toThrow("UNKNOWN_DEVICE");
   await expect(alice.run("devices", "revoke", "laptop")).rejects.toThrow("--yes");

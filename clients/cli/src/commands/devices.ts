@@ -97,7 +97,8 @@ function showCode(context: CommandContext, code: string): void {
 }
 
 function describe({ output }: CommandContext, line: DeviceLine): string {
-  const state = line.revoked ? "  revoked" : line.current ? "  this device" : "";
+  const states = [...(line.current ? ["this device"] : []), ...(line.revoked ? ["revoked"] : [])];
+  const state = states.length > 0 ? `  ${states.join(", ")}` : "";
   const added = new Date(line.added).toLocaleDateString();
   return `${output.dim(line.device)}  ${output.bold(printableName(line.name))}  since ${added}${state}`;
 }

@@ -61,7 +61,8 @@ export function registerPeople(program: Command): void {
         () =>
           `${context.output.bold(self.user)} on ${self.server} (${self.refused ?? self.connection})\ndevice ${self.device}${directoryLine(self)}`,
       );
-      const hint = reminder(context, self.recovery);
+      // A device that is out makes no phrase.
+      const hint = self.refused ? undefined : reminder(context, self.recovery);
       if (hint && !context.output.json) context.output.note(hint);
     });
 

@@ -54,6 +54,9 @@ export class DevicesDesk {
   async list(): Promise<OwnDevice[]> {
     const { directory, profile } = this.#context;
     const devices = directory.directory.user(profile.user)?.devices ?? [];
+    const refusal = this.#context.refusal();
+    // The record of it is not given to a device that is out.
+    const isOut = refusal instanceof SottoClientError && refusal.code === "REVOKED";
     return await Promise.all(
       devices
         .filter(({ kind }) => kind === "device")
@@ -61,7 +64,7 @@ export class DevicesDesk {
           device: id,
           name,
           current: id === profile.device,
-          revoked: revokedAt !== undefined,
+          revoked: revokedAt !== undefined || (isOut && id === profile.device),
           added: (await directory.record(addedAt)).iat,
         })),
     );
