@@ -106,6 +106,39 @@ test("anybody's device takes a revoked one out, and sends only after that", asyn
   expect(await texts(bob)).not.toContain("without bob's laptop");
 });
 
+test("a device that comes or goes does not pass for its person, whoever let it in or took it out", async () => {
+  await using world = await World.start();
+  const [alice, bob] = await world.people("alice", "bob");
+  const phone = await linked(world, bob, "phone");
+  await phone.client.rooms.waitFor("general", 10_000);
+  await bob.client.devices.revoke("phone");
+  const bobs = () =>
+    alice.client.rooms.members("general").find(({ name }) => name === "bob")?.devices;
+  await until("the phone is out", () => bobs() === 1);
+  await alice.client.rooms.remove("general", "bob");
+
+  const user = bob.client.profile.user;
+  const moves = async (person: Joined) =>
+    (await entries(person))
+      .filter((entry) => entry.type === "membership" && entry.users.includes(user))
+      .map((entry) => (entry.type === "membership" ? [entry.change, entry.devicesOf ?? []] : []));
+  const all = [
+    ...[
+      ["added", []],
+      ["added", [user]],
+    ],
+    ...[
+      ["removed", [user]],
+      ["removed", []],
+    ],
+  ];
+  expect(await moves(alice)).toEqual(all);
+  // One that was not there has it from the archive.
+  const tablet = await linked(world, alice, "tablet");
+  await until("the tablet has all of it", async () => (await moves(tablet)).length === all.length);
+  expect(await moves(tablet)).toEqual(all);
+});
+
 async function firstOf(person: Joined) {
   const [first] = await person.client.devices.list();
   if (!first) throw new Error("no device");

@@ -231,6 +231,9 @@ function show(client: SottoClient, entry: NumberedEntry): unknown {
       ...base,
       users: entry.users.map((user) => client.people.name(user)),
       by: client.people.name(entry.by),
+      ...(entry.devicesOf
+        ? { devicesOf: entry.devicesOf.map((user) => client.people.name(user)) }
+        : {}),
       ...(entry.disabled
         ? { disabled: entry.disabled.map((user) => client.people.name(user)) }
         : {}),

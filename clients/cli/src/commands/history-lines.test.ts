@@ -57,6 +57,23 @@ test("nobody is said to have removed an account that the operator disabled", () 
   expect(describe(output, { ...removal, users: ["bob"] })).toBe("[general] carol removed bob");
 });
 
+test("a device that comes or goes does not pass for its person", () => {
+  const line = (by: string, change: string, users: string[], devicesOf?: string[]) =>
+    describe(output, {
+      ...{ type: "membership", roomName: "general", change, by, users },
+      ...(devicesOf && { devicesOf }),
+    });
+  expect(line("ben", "added", ["ann"])).toBe("[general] ben added ann");
+  expect(line("ben", "added", ["ann"], ["ann"])).toBe("[general] ann has one more device here");
+  expect(line("ann", "added", ["ann"])).toBe("[general] ann has one more device here");
+  expect(line("ben", "added", ["ann", "ben", "cy"], ["ann"])).toBe(
+    "[general] ben added cy; ann has one more device here; ben has one more device here",
+  );
+  expect(line("ben", "removed", ["ann"])).toBe("[general] ben removed ann");
+  expect(line("ben", "removed", ["ann"], ["ann"])).toBe("[general] ben took out a device of ann");
+  expect(line("ann", "removed", ["ann"])).toBe("[general] ann took out a device of theirs");
+});
+
 test("a new day is said once", () => {
   const days = new Days();
   const noon = new Date(2026, 10, 27, 12).getTime();

@@ -59,27 +59,32 @@ function told(output: Output, line: Line): string {
   return line["toldBy"] ? output.dim(`  (told by ${line["toldBy"]})`) : "";
 }
 
-/** Who came or went; a person's own devices come and go by each other, and disabled people by no member's wish. */
+/** Who came or went; devices come and go by people who are in, and disabled people by no member's wish. */
 function membership(line: Line): string {
-  const { by, change, disabled = [] } = line as Partial<MembershipLine>;
+  const { by, change, disabled = [], devicesOf = [] } = line as Partial<MembershipLine>;
+  if (change === "created") return `${by} made this room`;
+  if (change === "rejoined") return `a device of ${by} came in`;
   const users = (line["users"] as string[]).filter((user) => !disabled.includes(user));
-  const off = disabled.map((user) => `${user}'s account was disabled`);
-  return [...off, ...(users.length > 0 ? [moved(by, change, users)] : [])].join("; ");
+  // Who adds or removes is in the room.
+  const isIn = (user: string) => user === by || devicesOf.includes(user);
+  const moved = users.filter((user) => !isIn(user));
+  return [
+    ...disabled.map((user) => `${user}'s account was disabled`),
+    ...(moved.length > 0 ? [`${by} ${change} ${moved.join(", ")}`] : []),
+    ...users.filter(isIn).map((user) => deviceMoved(user, by, change)),
+  ].join("; ");
 }
 
 interface MembershipLine {
   readonly by: string;
   readonly change: string;
   readonly disabled: readonly string[];
+  readonly devicesOf: readonly string[];
 }
 
-function moved(by: unknown, change: unknown, users: readonly string[]): string {
-  if (change === "created") return `${by} made this room`;
-  if (change === "rejoined") return `a device of ${by} came in`;
-  if (!users.every((user) => user === by)) return `${by} ${change} ${users.join(", ")}`;
-  return change === "added"
-    ? `${by} has one more device here`
-    : `${by} took out a device of theirs`;
+function deviceMoved(user: string, by: unknown, change: unknown): string {
+  if (change === "added") return `${user} has one more device here`;
+  return user === by ? `${by} took out a device of theirs` : `${by} took out a device of ${user}`;
 }
 
 function time(at: unknown): string {

@@ -66,6 +66,8 @@ export interface MembershipEntry extends EntryBase {
   readonly change: "created" | "added" | "removed" | "rejoined";
   readonly users: readonly UserId[];
   readonly by: UserId;
+  /** Those of `users` who were in the room before and are after it: devices of theirs came or went, where that is known. */
+  readonly devicesOf?: readonly UserId[];
   /** Those of `users` who were removed because the server's operator disabled their accounts, as the server signed. */
   readonly disabled?: readonly UserId[];
 }

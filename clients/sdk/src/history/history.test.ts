@@ -1,5 +1,11 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { parseDeviceId, parseMessageId, parseRoomId, parseUserId } from "@sotto/protocol";
+import {
+  parseDeviceId,
+  parseMessageId,
+  parseRoomId,
+  parseUserId,
+  type UserId,
+} from "@sotto/protocol";
 import { ContentSchema } from "@sotto/protocol/content";
 import { ArchivedEntrySchema } from "@sotto/protocol/devices";
 import { expect, test } from "vitest";
@@ -141,4 +147,25 @@ test("a history of format 1 is brought up: it has its index, and messages that c
   await store.commit([{ table: "archive-queue", key: "0000000000000002", value: undefined }]);
   await History.open(store);
   expect(await store.scan("archive-queue", { limit: 9 })).toHaveLength(1);
+});
+
+test("somebody is gone who was taken out, not one who lost a device there", async () => {
+  const { history, put } = await opened();
+  const moved = (change: "added" | "removed", sequence: number, devicesOf = [] as UserId[]) =>
+    put(
+      history.changesFor({
+        type: "membership",
+        room,
+        sequence,
+        change,
+        users: [sender],
+        by: sender,
+        devicesOf,
+      }),
+    );
+  await moved("added", 1);
+  await moved("removed", 2, [sender]);
+  expect(await history.isGone(room, sender)).toBe(false);
+  await moved("removed", 3);
+  expect(await history.isGone(room, sender)).toBe(true);
 });

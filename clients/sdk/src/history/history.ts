@@ -163,8 +163,8 @@ export class History {
       for (const { key, value } of page) {
         before = key;
         const entry = await this.entry(textOf(value));
-        if (entry?.type === "membership" && entry.users.includes(user))
-          return entry.change === "removed";
+        if (entry?.type !== "membership" || !entry.users.includes(user)) continue;
+        return entry.change === "removed" && entry.devicesOf?.includes(user) !== true;
       }
       if (page.length < pageEntries) return false;
     }

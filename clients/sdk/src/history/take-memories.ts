@@ -131,11 +131,13 @@ function readEntry(room: RoomId, bytes: Uint8Array): HistoryEntry | undefined {
     if (json.type !== "membership" || !Array.isArray(json.users)) return undefined;
     if (!["created", "added", "removed", "rejoined"].includes(json.change)) return undefined;
     const users = json.users.map((user: unknown) => parseUserId(String(user)));
-    const off = Array.isArray(json.disabled)
-      ? { disabled: json.disabled.map((user: unknown) => parseUserId(String(user))) }
-      : {};
+    const those = (name: "devicesOf" | "disabled") =>
+      Array.isArray(json[name])
+        ? { [name]: json[name].map((user: unknown) => parseUserId(String(user))) }
+        : {};
+    const more = { ...those("devicesOf"), ...those("disabled") };
     const { change } = json;
-    return { type: "membership", ...base, change, users, ...off } satisfies MembershipEntry;
+    return { type: "membership", ...base, change, users, ...more } satisfies MembershipEntry;
   } catch {
     return undefined;
   }

@@ -298,12 +298,23 @@ async function historyEntry(step: JudgedStep): Promise<HistoryEntry | undefined>
     case EnvelopeKind.CREATE:
       return { ...base, change: "created", users: [by] };
     case EnvelopeKind.ADD:
-      return { ...base, change: "added", users: usersOf(envelope.added) };
+      return {
+        ...base,
+        change: "added",
+        users: usersOf(envelope.added),
+        ...devicesOf(step, envelope.added),
+      };
     case EnvelopeKind.REMOVE: {
       const users = usersOf(envelope.removed);
       const proven = await provenDisabled(envelope, context.profile.serverKeySha256);
       const disabled = users.filter((user) => proven.has(user));
-      return { ...base, change: "removed", users, ...(disabled.length > 0 && { disabled }) };
+      return {
+        ...base,
+        change: "removed",
+        users,
+        ...devicesOf(step, envelope.removed),
+        ...(disabled.length > 0 && { disabled }),
+      };
     }
     case EnvelopeKind.REJOIN:
       return { ...base, change: "rejoined", users: usersOf(envelope.added) };
@@ -323,6 +334,16 @@ function policyEntry(
   if (history === before) return undefined;
   const by = parseUserId(envelope.committer?.user ?? new Uint8Array());
   return { type: "policy", room: state.room, sequence, history, by };
+}
+
+/** Who is in the room with another device too, which neither came nor went with this record. */
+function devicesOf({ state }: JudgedStep, moved: readonly Leaf[]): { devicesOf?: UserId[] } {
+  if (!state.roster || state.rosterHasGaps) return {};
+  const those = new Set(leaves(moved).map(({ device }) => device));
+  const others = [...state.roster.devices.values()].filter(({ device }) => !those.has(device));
+  const staying = new Set(others.map(({ user }) => user));
+  const users = usersOf(moved).filter((user) => staying.has(user));
+  return users.length > 0 ? { devicesOf: users } : {};
 }
 
 function usersOf(leaves: readonly Leaf[]): UserId[] {
