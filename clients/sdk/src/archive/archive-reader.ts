@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { ErrorCode, limits, toHex } from "@sotto/protocol";
+import { type DeviceId, ErrorCode, limits, toHex } from "@sotto/protocol";
 import {
   type ArchiveBatch,
   type ArchivedEntry,
@@ -26,8 +26,8 @@ export interface ArchiveReading {
   readonly keysOnly: boolean;
   /** Asks for records of the directory that this device has not seen yet. */
   refreshDirectory(): Promise<void>;
-  /** Takes what a batch holds; durable when it resolved. The same again changes nothing. */
-  take(entries: readonly ArchivedEntry[]): Promise<void>;
+  /** Takes what a batch of that device holds; durable when it resolved. The same again changes nothing. */
+  take(entries: readonly ArchivedEntry[], writer: DeviceId): Promise<void>;
   /** The archive's log was replaced: what this device has must be offered again. */
   lost(): Promise<void>;
 }
@@ -78,7 +78,8 @@ async function readAgain(reading: ArchiveReading, from: ArchivePlace): Promise<v
     for (const { sequence, data } of page.entries) {
       const record = await open(reading, sequence, data);
       if (record?.body.case !== "batch") continue;
-      if ((await takeBatch(reading, record.body.value)) === "no-key") unopened ??= sequence;
+      if ((await takeBatch(reading, record.body.value, record.device)) === "no-key")
+        unopened ??= sequence;
     }
   });
   Object.assign(state.known, { unopened, unread: undefined });
@@ -123,7 +124,7 @@ async function take(
     return await takeKeys(identity, state, sequence, record, record.body.value);
   if (reading.keysOnly || record?.body.case !== "batch") return [];
   if (first) state.known.unread ??= sequence;
-  else if ((await takeBatch(reading, record.body.value)) === "no-key")
+  else if ((await takeBatch(reading, record.body.value, record.device)) === "no-key")
     state.known.unopened ??= sequence;
   return [];
 }
@@ -141,7 +142,11 @@ async function open(reading: ArchiveReading, sequence: number, data: Uint8Array)
   return record;
 }
 
-async function takeBatch(reading: ArchiveReading, batch: ArchiveBatch): Promise<Taken> {
+async function takeBatch(
+  reading: ArchiveReading,
+  batch: ArchiveBatch,
+  writer: DeviceId,
+): Promise<Taken> {
   const { identity, state } = reading;
   const key = state.keys.get(toHex(batch.keyId))?.key;
   if (!key) return "no-key";
@@ -153,6 +158,6 @@ async function takeBatch(reading: ArchiveReading, batch: ArchiveBatch): Promise<
   } catch {
     return "done";
   }
-  await reading.take(entries);
+  await reading.take(entries, writer);
   return "done";
 }

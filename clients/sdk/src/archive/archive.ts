@@ -7,7 +7,7 @@ import type { History } from "../history/history.ts";
 import { takeInOrder } from "../history/take-in-order.ts";
 import { roomOf, sequenceOf, takeArchived } from "../history/take-memories.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
-import { type ArchiveIdentity, goodDevices } from "./archive-identity.ts";
+import { type ArchiveIdentity, goodDevices, revokedDevices } from "./archive-identity.ts";
 import { grantKeys, lacking, needsNewKey } from "./archive-keys.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import { type ArchiveReading, readArchive } from "./archive-reader.ts";
@@ -27,6 +27,8 @@ export interface ArchiveParts {
   readonly checked: boolean;
   /** What is remembered is not taken in: for who only passes the keys on. */
   readonly keysOnly?: boolean;
+  /** Queues how this device knows its rooms, where no good device has put that into the archive. */
+  queueAnchors?(): Promise<void>;
   /** Runs while nothing else changes what this device has of the room. */
   hold<Result>(room: RoomId, task: () => Promise<Result>): Promise<Result>;
   /** True while this device has something to do that people wait for. */
@@ -62,6 +64,8 @@ export class Archive implements AsyncDisposable {
   #waiting = false;
   #failures = 0;
   #deferrals = 0;
+  /** So many of the user's devices were revoked when owed anchors were looked for last. */
+  #revokedSeen: number | undefined;
   /** The server keeps no archives. */
   #unknown = false;
 
@@ -195,7 +199,16 @@ export class Archive implements AsyncDisposable {
     return waits;
   }
 
+  /** Of a room that a device knew which is revoked now, and nobody else has told yet, another one tells. */
+  async #queueAnchors(): Promise<void> {
+    const revoked = revokedDevices(this.#parts.identity).length;
+    if (revoked === this.#revokedSeen) return;
+    await this.#parts.queueAnchors?.();
+    this.#revokedSeen = revoked;
+  }
+
   async #read(): Promise<void> {
+    await this.#queueAnchors();
     let refreshed: Promise<void> | undefined;
     const { port, store, identity, checked, keysOnly = false } = this.#parts;
     const reading: ArchiveReading = {
@@ -205,15 +218,19 @@ export class Archive implements AsyncDisposable {
         refreshed ??= this.#parts.refreshDirectory();
         return refreshed;
       },
-      take: (entries) => this.#take(entries),
+      take: (entries, writer) => this.#take(entries, writer),
       lost: () => queueAll(this.#parts),
     };
     await readArchive(reading);
   }
 
   /** Takes entries room by room, in the order of each. */
-  async #take(entries: readonly ArchivedEntry[]): Promise<void> {
-    const { history, store, hold } = this.#parts;
+  async #take(all: readonly ArchivedEntry[], writer: DeviceId): Promise<void> {
+    const { history, store, hold, identity, checked } = this.#parts;
+    // How a revoked device knew a room is nobody's word, and leaves it to the others to say.
+    const revokedAt = identity.directory.directory.device(writer)?.revokedAt;
+    const believed = !checked || revokedAt === undefined;
+    const entries = believed ? all : all.filter(({ anchor }) => !anchor);
     const roomAt = (index: number) => {
       const entry = entries[index];
       return entry && roomOf(entry);
@@ -227,7 +244,7 @@ export class Archive implements AsyncDisposable {
       if (room) this.taken.add(room);
       const items = run.map((entry) => ({
         sequence: sequenceOf(entry),
-        take: () => takeArchived(history, store, entry),
+        take: () => takeArchived(history, store, entry, writer),
       }));
       if (room) await hold(room, () => takeInOrder(history, store, items));
     }

@@ -17,10 +17,6 @@ export async function openArchive(
     const now = connected();
     return now && !now.closed ? now : await context.online(timeoutMs, context.signal);
   };
-  await queueAnchors(
-    context.store,
-    rooms.all().map(({ replica }) => replica.state),
-  );
   return await Archive.open({
     identity: {
       user: profile.user,
@@ -36,6 +32,11 @@ export async function openArchive(
     random: context.random,
     signal: context.signal,
     checked: context.checks.archive,
+    queueAnchors: () =>
+      queueAnchors(
+        context,
+        rooms.all().map(({ replica }) => replica.state),
+      ),
     hold: async (room, task) => {
       const known = rooms.get(room);
       return known ? await known.replica.exclusive(task) : await task();

@@ -1,5 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import {
+  type DeviceId,
   limits,
   type MessageId,
   parseDeviceId,
@@ -72,16 +73,17 @@ export async function takeMemory(
   return [...placed, ...(await mediaChanges(store, said))];
 }
 
-/** Changes by which what the archive holds becomes this device's history. The caller holds the room. */
+/** Changes by which what `writer` put into the archive becomes this device's history. The caller holds the room. */
 export async function takeArchived(
   history: History,
   store: ProfileStore,
   archived: ArchivedEntry,
+  writer: DeviceId,
 ): Promise<StoreChange[]> {
   const room = roomOf(archived);
   if (!room) return [];
   const { message, toldBy, passOn, anchor } = archived;
-  if (anchor) return await takeAnchor(store, room, anchor);
+  if (anchor) return await takeAnchor(store, room, anchor, writer);
   if (message) {
     const told = toldBy.length > 0 ? parseUserId(toldBy) : undefined;
     const said = readMemory(room, message, told);

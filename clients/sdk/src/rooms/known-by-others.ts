@@ -25,7 +25,7 @@ export async function rosterByOthers(
   state: RoomState,
   newest: ChainRecord,
 ): Promise<Roster> {
-  const anchor = context.checks.roomAnchor ? await anchorOf(context.store, state.room) : undefined;
+  const anchor = context.checks.roomAnchor ? await anchorOf(context, state.room) : undefined;
   if (!anchor) {
     if (context.checks.roomAnchor && isFurtherDevice(context))
       throw new SottoClientError(
@@ -57,7 +57,7 @@ export async function rosterBeforeEntry(
   state: RoomState,
   entry: ChainRecord,
 ): Promise<Roster | undefined> {
-  const anchor = context.checks.roomAnchor ? await anchorOf(context.store, state.room) : undefined;
+  const anchor = context.checks.roomAnchor ? await anchorOf(context, state.room) : undefined;
   if (!anchor) return undefined;
   const { roster } = anchor;
   adopt(state, anchor);

@@ -461,7 +461,8 @@ export declare const ArchivedEntrySchema: GenMessage<ArchivedEntry>;
 
 /**
  * How a device that is in a room has followed it: by it, a further device of the same user knows the room that the
- * server shows. Of two the one with more resets counts, then the one that has followed further.
+ * server shows. One of each writer is kept, and those of revoked ones count for nothing; of two the one with more resets
+ * counts, then the one that has followed further.
  *
  * @generated from message sotto.v1.RoomAnchor
  */
