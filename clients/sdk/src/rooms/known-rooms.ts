@@ -1,10 +1,10 @@
 import { Serial } from "@sotto/actor";
 import type { Group } from "@sotto/mls";
-import type { RoomId } from "@sotto/protocol";
+import { limits, type RoomId } from "@sotto/protocol";
 import { Room } from "./room.ts";
 import type { RoomContext } from "./room-context.ts";
 import { RoomReplica } from "./room-replica.ts";
-import type { RoomState } from "./room-state.ts";
+import { isHearsay, parseRoomState, type RoomState } from "./room-state.ts";
 
 /**
  * The rooms that this device knows, each once: two replicas of one room would take its records and its group
@@ -51,7 +51,8 @@ export class KnownRooms {
     return await this.#serial.run(async () => {
       const known = this.#rooms.get(id);
       const state = await make(known);
-      if (!state) return { room: known, begun: false };
+      if (!state || (isHearsay(state) && this.#hearsay() >= limits.subscriptionsMax))
+        return { room: known, begun: false };
       if (known) state.reading = known.replica.state.reading + 1;
       known?.telling.close();
       await known?.replica.retire();
@@ -63,13 +64,23 @@ export class KnownRooms {
     });
   }
 
-  /** Drops a room that never came to be. */
+  /** Drops a room that never came to be. One that this device had left before is what it was. */
   async forget(id: RoomId): Promise<void> {
     await this.#serial.run(async () => {
-      this.#rooms.get(id)?.replica.close();
+      await this.#rooms.get(id)?.replica.retire();
       this.#rooms.delete(id);
-      await this.#context.store.commit([{ table: "rooms", key: id, value: undefined }]);
+      const { store } = this.#context;
+      const stored = await store.get("rooms", id);
+      const before = stored && parseRoomState(stored);
+      if (before?.phase === "left") this.#add(await RoomReplica.open(this.#context, before));
+      else if (stored) await store.commit([{ table: "rooms", key: id, value: undefined }]);
+      this.onChanged();
     });
+  }
+
+  /** Rooms of which the server alone speaks: no connection carries more. */
+  #hearsay(): number {
+    return this.all().filter(({ replica }) => isHearsay(replica.state)).length;
   }
 
   #add(replica: RoomReplica): Room {

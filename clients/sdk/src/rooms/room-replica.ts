@@ -22,10 +22,10 @@ import { type Kept, KeptAside } from "./kept-aside.ts";
 import { openEarly, type StepResult, stepMessage } from "./message-step.ts";
 import { ReadAnew } from "./read-anew.ts";
 import type { RoomContext } from "./room-context.ts";
-import { type RoomState, roomChange } from "./room-state.ts";
+import { isHearsay, type RoomState } from "./room-state.ts";
 import { SenderChains } from "./sender-chains.ts";
 import { SentContents } from "./sent-contents.ts";
-import { groupChanges, lastOfEach } from "./stored-changes.ts";
+import { groupUpdate, lastOfEach, stateChanges } from "./stored-changes.ts";
 import { Waiting } from "./waiting.ts";
 
 /** Records that wait here; beyond it the subscription is renewed from the cursor once they are done. */
@@ -223,13 +223,11 @@ export class RoomReplica {
     if (this.#retired) return;
     const { history, notices } = this.context;
     const noticed = notices.changesFor(history, this.room, this.state.cursor);
-    const all = [...this.#unsaved, ...queuedInRuns(changes), ...noticed, roomChange(this.state)];
+    const all = [...this.#unsaved, ...queuedInRuns(changes), ...noticed];
     const group = groupChanged && this.state.phase !== "left" ? this.group?.toStore() : undefined;
-    if (this.state.phase === "left") all.push(...groupChanges(this.room, undefined, undefined));
-    else if (group?.epochState)
-      all.push(...groupChanges(this.room, group.epochState, group.ratchets));
-    else if (group) all.push({ table: "ratchets", key: this.room, value: group.ratchets });
+    all.push(...stateChanges(this.state), ...groupUpdate(this.room, group));
     this.#unsaved = lastOfEach(all);
+    if (isHearsay(this.state)) return;
     await this.context.store.commit(this.#unsaved);
     this.#unsaved = [];
     this.sent.committed();
@@ -341,6 +339,8 @@ export class RoomReplica {
 
   async #step({ connection, record }: IncomingRecord, sequence: number): Promise<StepResult> {
     if (record.kind === RecordKind.MESSAGE) {
+      // Of before this device came.
+      if (this.state.phase === "entering") return { changes: [], groupChanged: false };
       return await stepMessage({ ...this.#parts(), sequence }, record.data);
     }
     if (await this.#anew?.take({ ...this.#parts(), connection, sequence }, record.data))

@@ -129,6 +129,11 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
   };
 }
 
+/** True while the server alone speaks of the room: no record has let this device in yet, nor is one of its own on its way. */
+export function isHearsay({ phase, roster, pending }: RoomState): boolean {
+  return phase !== "left" && !roster && !pending;
+}
+
 /** The change that stores the state. */
 export function roomChange(state: RoomState): StoreChange {
   const { roster, pending, given, ...rest } = state;

@@ -25,7 +25,13 @@ import { encodePolicy, type HistoryWord } from "./policy.ts";
 import { restoreGroup } from "./restore-group.ts";
 import type { Room } from "./room.ts";
 import type { RoomContext } from "./room-context.ts";
-import { newRoomState, parseRoomState, type RoomPhase, type RoomState } from "./room-state.ts";
+import {
+  isHearsay,
+  newRoomState,
+  parseRoomState,
+  type RoomPhase,
+  type RoomState,
+} from "./room-state.ts";
 
 const stepTimeoutMs = 30_000;
 /** What no event calls for is looked at this often. */
@@ -285,7 +291,8 @@ export class Rooms {
 
   /** The server says that this device is not in the room: removed while it was away, or never in it. */
   async #left(room: Room): Promise<void> {
-    if (room.replica.state.pending?.begins) return await this.#known.forget(room.replica.room);
+    const { state } = room.replica;
+    if (state.pending?.begins || isHearsay(state)) return await this.#known.forget(state.room);
     await room.replica.leave();
   }
 

@@ -1,9 +1,21 @@
+import type { GroupToStore } from "@sotto/mls";
 import type { RoomId } from "@sotto/protocol";
 import type { StoreChange } from "../ports/profile-store.ts";
+import { isHearsay, type RoomState, roomChange } from "./room-state.ts";
 
 /** Of several changes of one key in a batch only the last is written: a sender's chain changes with every message. */
 export function lastOfEach(changes: readonly StoreChange[]): StoreChange[] {
   return [...new Map(changes.map((change) => [`${change.table}\0${change.key}`, change])).values()];
+}
+
+/**
+ * The changes that store a room's state; of one that was left, no group any more. What the server
+ * alone speaks of takes no place in the store.
+ */
+export function stateChanges(state: RoomState): StoreChange[] {
+  if (isHearsay(state)) return [];
+  if (state.phase !== "left") return [roomChange(state)];
+  return [roomChange(state), ...groupChanges(state.room, undefined, undefined)];
 }
 
 /** The changes that store a group, or delete it. */
@@ -16,4 +28,12 @@ export function groupChanges(
     { table: "groups", key: room, value: epochState },
     { table: "ratchets", key: room, value: ratchets },
   ];
+}
+
+/** The changes that store what of a group has changed; none without one. */
+export function groupUpdate(room: RoomId, group: GroupToStore | undefined): StoreChange[] {
+  if (!group) return [];
+  const { epochState, ratchets } = group;
+  if (epochState) return groupChanges(room, epochState, ratchets);
+  return [{ table: "ratchets", key: room, value: ratchets }];
 }
