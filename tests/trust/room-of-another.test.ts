@@ -228,7 +228,7 @@ for (const [what, malloryIsMember, show] of [
     const linked = await linkPhone(attack, await show(attack), {});
     await until("bob is told", () => linked.told.length > 0, 30_000);
     expect(linked.told.join("\n")).toMatch(
-      /could not come into a room of yours: .*the server shows this room otherwise than your other devices know it/,
+      /could not come into a room of yours: .*the server shows this room otherwise than your devices know it/,
     );
     expect(linked.own.sequence).toBe(0n);
   });

@@ -44,7 +44,7 @@ export interface Checks {
   readonly sayAgain: boolean;
   /** What a device comes back by is of a member, and not older than what it has seen. */
   readonly groupInfo: boolean;
-  /** A further device comes only into rooms as the other devices of its user know them. */
+  /** A device comes only into rooms as its user's devices know them; into a direct conversation only of its two people. */
   readonly roomAnchor: boolean;
   /** Nobody is let in again of whom this device cannot know that they were never removed. */
   readonly formerMembers: boolean;

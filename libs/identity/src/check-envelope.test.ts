@@ -11,7 +11,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { randomBytes } from "../test/person.ts";
 import { type EnvelopeChange, leafOf, policyOf, TestRoom } from "../test/room.ts";
-import { checkEnvelope, removableBy } from "./check-envelope.ts";
+import { checkEnvelope, checkEnvelopeForm, removableBy } from "./check-envelope.ts";
 import { directRoomId } from "./direct-room.ts";
 import type { DirectoryDevice } from "./directory.ts";
 
@@ -204,6 +204,20 @@ describe("one kind of change each", () => {
 
 /** Of a part: bytes inline, bytes of its hash, bytes that it states. */
 type Sizes = [number, number, number];
+
+describe("an envelope of a room of which nothing is known", () => {
+  const verdictOf = (envelope: Envelope, id = parseRoomId(randomBytes(16))) =>
+    errorName(checkEnvelopeForm(id, envelope)?.code ?? 0);
+  const added: EnvelopeChange = { kind: ADD, by: eve, added: [bob] };
+
+  test("is judged by what holds in any room", () => {
+    const made = room();
+    expect(checkEnvelopeForm(made.room, made.envelope(added))).toBeUndefined();
+    expect(verdictOf(made.envelope(added))).toBe("BAD_ENVELOPE");
+    for (const change of [{ added: [bob, bob] }, { added: [] }, { removed: [carol] }])
+      expect(verdictOf(made.envelope({ ...added, ...change }), made.room)).toBe("BAD_ENVELOPE");
+  });
+});
 
 describe("sizes", () => {
   test("one commit adds at most so many devices", async () => {

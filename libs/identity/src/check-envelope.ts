@@ -41,6 +41,20 @@ export function removableBy(
 }
 
 /**
+ * Why an envelope is none of the room, whatever the room looks like, or `undefined` where it may be one: for who comes
+ * into a room and knows no roster of it yet. Never throws.
+ */
+export function checkEnvelopeForm(room: RoomId, envelope: Envelope): SottoError | undefined {
+  try {
+    checkForm(envelope, partsOf(envelope));
+    if (parseRoomId(envelope.room) !== room) throw bad("it is for another room");
+    return undefined;
+  } catch (error) {
+    return asRefusal(error);
+  }
+}
+
+/**
  * Why an envelope cannot follow a roster, or `undefined` where it can: its place in the room, one kind of
  * change, and who may make it. Signature, directory and the words that users are disabled are looked at
  * elsewhere. Never throws.
@@ -52,21 +66,29 @@ export async function checkEnvelope(
 ): Promise<SottoError | undefined> {
   const { roomDevicesMax = limits.roomDevicesMax, removable = () => false } = circumstances;
   try {
-    const committer = committerOf(envelope);
-    const parts = { committer, added: leaves(envelope.added), removed: leaves(envelope.removed) };
+    const parts = partsOf(envelope);
     checkForm(envelope, parts);
     if (envelope.kind === EnvelopeKind.CREATE) await checkCreate(before, envelope, parts);
     else checkChange(before, envelope, parts, { roomDevicesMax, removable });
     return undefined;
   } catch (error) {
-    return error instanceof SottoError ? error : bad("an identifier in it is malformed", error);
+    return asRefusal(error);
   }
+}
+
+function asRefusal(error: unknown): SottoError {
+  return error instanceof SottoError ? error : bad("an identifier in it is malformed", error);
 }
 
 interface Parts {
   readonly committer: LeafName;
   readonly added: readonly LeafName[];
   readonly removed: readonly LeafName[];
+}
+
+function partsOf(envelope: Envelope): Parts {
+  const { added, removed } = envelope;
+  return { committer: committerOf(envelope), added: leaves(added), removed: leaves(removed) };
 }
 
 function forbidden(why: string): SottoError {

@@ -1,6 +1,11 @@
 export { acceptDevice } from "./accept-device.ts";
 export { fromBase64Url, toBase64Url } from "./base64url.ts";
-export { type Circumstances, checkEnvelope, removableBy } from "./check-envelope.ts";
+export {
+  type Circumstances,
+  checkEnvelope,
+  checkEnvelopeForm,
+  removableBy,
+} from "./check-envelope.ts";
 export {
   type Checkpoint,
   checkpointNote,

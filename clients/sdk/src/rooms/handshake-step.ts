@@ -19,11 +19,13 @@ import type { HistoryEntry } from "../history/history-entry.ts";
 import { afterHandshake } from "../history/telling.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { applyCommit } from "./apply-commit.ts";
+import { checkDirectPeople } from "./direct-people.ts";
 import { judgeAt } from "./judge.ts";
 import { judgeRecord } from "./judge-record.ts";
 import { rosterBeforeEntry } from "./known-by-others.ts";
 import { loseStep } from "./lose-step.ts";
 import type { StepResult } from "./message-step.ts";
+import { ownAnchorChanges } from "./own-anchor.ts";
 import { type HistoryWord, parsePolicy } from "./policy.ts";
 import { rejoinsMax } from "./rejoin-limit.ts";
 import type { RoomContext } from "./room-context.ts";
@@ -95,6 +97,10 @@ export async function stepHandshake(
   const archive = policy !== undefined && policy !== "none";
   const changes = entry ? context.history.changesFor(entry, { archive }) : [];
   changes.push(...chainChanges(step, inside), ...anchorDue(state), ...step.withGroup);
+  const comesIn = leaves(step.envelope.added).some(
+    ({ device }) => device === context.profile.device,
+  );
+  if (comesIn && state.phase === "active") changes.push(...ownAnchorChanges(state));
   return { result: { changes, groupChanged: true }, group };
 }
 
@@ -245,6 +251,9 @@ async function enter(step: JudgedStep, data: Uint8Array): Promise<Group | undefi
     );
     if (toHex(group.room) !== state.room)
       throw new SottoClientError("ALTERED", "the invitation is for another room");
+    const by = parseUserId(envelope.committer?.user ?? new Uint8Array());
+    const users = group.members().map(({ user }) => user as UserId);
+    await checkDirectPeople(context, state.room, [by, ...users]);
     state.phase = "active";
     state.skipped = [];
     state.contradictedBy = [];
@@ -283,7 +292,8 @@ function foldIn(step: JudgedStep, group: Group | undefined): void {
   const comer = parseDeviceId(envelope.committer?.device ?? new Uint8Array());
   const isNew = state.roster && !state.roster.devices.has(comer);
   if (envelope.kind === EnvelopeKind.REJOIN && isNew) state.titleOwed = sequence;
-  const begins = envelope.kind === EnvelopeKind.CREATE;
+  // Who only reads of a beginning does not know whose it is.
+  const begins = envelope.kind === EnvelopeKind.CREATE && comer === step.context.profile.device;
   if (!state.roster && !begins) return;
   state.roster = foldRoster(begins ? undefined : state.roster, envelope, sequence, recordSha256);
   state.since = sinceOf(state.roster, state.since, state.reading);

@@ -1,5 +1,6 @@
 import {
   checkEnvelope,
+  checkEnvelopeForm,
   decodeEnvelope,
   openEnvelope,
   provenDisabled,
@@ -97,12 +98,14 @@ async function signKeyOf(
 /** Why the record cannot follow those before it, as far as this device knows the room. */
 async function breachOf(
   { checks, profile, directory }: RoomContext,
-  { roster }: RoomState,
+  { room, roster }: RoomState,
   sequence: number,
   envelope: Envelope,
 ): Promise<Error | undefined> {
+  if (!checks.envelopeRules) return undefined;
+  const malformed = checkEnvelopeForm(room, envelope);
   const begins = envelope.kind === EnvelopeKind.CREATE;
-  if (!checks.envelopeRules || (!roster && !begins)) return undefined;
+  if (malformed || (!roster && !begins)) return malformed;
   if (roster && roster.foldedTo >= sequence) return undefined;
   const disabled = await provenDisabled(envelope, profile.serverKeySha256);
   return await checkEnvelope(roster, envelope, {

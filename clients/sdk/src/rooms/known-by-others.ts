@@ -1,8 +1,10 @@
-import { type Roster, rosterFromMessage } from "@sotto/identity";
+import { type Roster, rosterFromMessage, usersOf } from "@sotto/identity";
 import { fromHex } from "@sotto/protocol";
-import { anchorOf, type RoomAnchor } from "../archive/room-anchors.ts";
+import type { RoomAnchor } from "../archive/room-anchors.ts";
 import type { Connection } from "../connection/connection.ts";
 import { SottoClientError } from "../errors.ts";
+import { checkDirectPeople } from "./direct-people.ts";
+import { newestAnchor } from "./own-anchor.ts";
 import {
   anotherRoom,
   type ChainRecord,
@@ -15,9 +17,9 @@ import type { RoomState } from "./room-state.ts";
 
 /**
  * The roster after a room's last handshake record, for a device that has not followed the room: that record must come
- * out of where another device of this user knows the room to have been, record by record. The first device of a user
- * has nobody to ask, and takes the server's word. Rejects with SERVER_MISBEHAVED where the server shows another room or
- * an older one, with NOT_REACHABLE where no other device has said how it knows the room: a member has to let this one in.
+ * out of where this device or another one of this user knew the room to be, record by record. The first device of a user
+ * that never was there has nobody to ask, and takes the server's word. Rejects with SERVER_MISBEHAVED where the server
+ * shows another room, an older one, or others in a direct conversation than its two people, with NOT_REACHABLE where no other device has said how it knows the room: a member has to let this one in.
  */
 export async function rosterByOthers(
   context: RoomContext,
@@ -25,7 +27,7 @@ export async function rosterByOthers(
   state: RoomState,
   newest: ChainRecord,
 ): Promise<Roster> {
-  const anchor = context.checks.roomAnchor ? await anchorOf(context, state.room) : undefined;
+  const anchor = context.checks.roomAnchor ? await newestAnchor(context, state) : undefined;
   if (!anchor) {
     if (context.checks.roomAnchor && isFurtherDevice(context))
       throw new SottoClientError(
@@ -33,7 +35,11 @@ export async function rosterByOthers(
         "none of your other devices has said yet how it knows this room",
       );
     const value = { room: fromHex(state.room) };
-    return rosterFromMessage(await connection.request({ case: "getRoster", value }, "roster"));
+    const roster = rosterFromMessage(
+      await connection.request({ case: "getRoster", value }, "roster"),
+    );
+    await checkDirectPeople(context, state.room, [...usersOf(roster)]);
+    return roster;
   }
   const { roster } = anchor;
   if (newest.sequence < roster.foldedTo) throw anotherRoom();
@@ -48,8 +54,8 @@ export async function rosterByOthers(
 }
 
 /**
- * What another device of this user knows of the room into which `entry` lets this one, right before `entry`;
- * `undefined` where none has said so. Rejects with SERVER_MISBEHAVED where `entry` is no record of that room.
+ * What this device or another one of this user knows of the room into which `entry` lets this one, right before
+ * `entry`; `undefined` where none was there. Rejects with SERVER_MISBEHAVED where `entry` is no record of that room.
  */
 export async function rosterBeforeEntry(
   context: RoomContext,
@@ -57,7 +63,7 @@ export async function rosterBeforeEntry(
   state: RoomState,
   entry: ChainRecord,
 ): Promise<Roster | undefined> {
-  const anchor = context.checks.roomAnchor ? await anchorOf(context, state.room) : undefined;
+  const anchor = context.checks.roomAnchor ? await newestAnchor(context, state) : undefined;
   if (!anchor) return undefined;
   const { roster } = anchor;
   adopt(state, anchor);

@@ -98,6 +98,6 @@ export async function foldChain(
 export function anotherRoom(): SottoClientError {
   return new SottoClientError(
     "SERVER_MISBEHAVED",
-    "the server shows this room otherwise than your other devices know it",
+    "the server shows this room otherwise than your devices know it",
   );
 }

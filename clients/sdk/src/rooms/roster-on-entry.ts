@@ -1,6 +1,7 @@
-import { directRoomId, type Roster } from "@sotto/identity";
+import type { Roster } from "@sotto/identity";
 import type { Group } from "@sotto/mls";
 import { type DeviceId, toSafeNumber, type UserId } from "@sotto/protocol";
+import { directPeople } from "./direct-people.ts";
 import type { JudgedStep } from "./handshake-step.ts";
 import { parsePolicy } from "./policy.ts";
 
@@ -29,11 +30,7 @@ export async function rosterOnEntry(
     ...(before?.former ?? []),
     ...[...(before?.devices.values() ?? [])].map(({ user }) => user),
   ];
-  const [peer] = [...users].filter((user) => user !== own.user);
-  const direct =
-    state.room.length === 64 && peer && (await directRoomId(own.user, peer)) === state.room
-      ? [own.user, peer].sort()
-      : (before?.direct ?? []);
+  const direct = (await directPeople(context, state.room, users)) ?? before?.direct ?? [];
   return {
     room: state.room,
     foldedTo: sequence,

@@ -1,6 +1,7 @@
 import type { GroupToStore } from "@sotto/mls";
 import type { RoomId } from "@sotto/protocol";
 import type { StoreChange } from "../ports/profile-store.ts";
+import { ownAnchorChanges } from "./own-anchor.ts";
 import { isHearsay, type RoomState, roomChange } from "./room-state.ts";
 
 /** Of several changes of one key in a batch only the last is written: a sender's chain changes with every message. */
@@ -9,13 +10,14 @@ export function lastOfEach(changes: readonly StoreChange[]): StoreChange[] {
 }
 
 /**
- * The changes that store a room's state; of one that was left, no group any more. What the server
+ * The changes that store a room's state; of one that was left, how it was known, and no group any more. What the server
  * alone speaks of takes no place in the store.
  */
 export function stateChanges(state: RoomState): StoreChange[] {
   if (isHearsay(state)) return [];
   if (state.phase !== "left") return [roomChange(state)];
-  return [roomChange(state), ...groupChanges(state.room, undefined, undefined)];
+  const noGroup = groupChanges(state.room, undefined, undefined);
+  return [roomChange(state), ...noGroup, ...ownAnchorChanges(state)];
 }
 
 /** The changes that store a group, or delete it. */
