@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -97,4 +97,31 @@ test("what is here can be read while the server is away; sending says that it is
   const later = await runSotto(home("bob"), "listen", "--no-follow");
   expect(later).toMatchObject({ code: 0, err: "" });
   expect(later.out).toContain("back again");
+}, 60_000);
+
+test("who is in no room because the server was set back does not wait for a member", async () => {
+  const carol = new Person("carol", home("carol"));
+  const { invite } = await alice.one("invite");
+  await carol.one("join", String(invite), "--name", "carol");
+  await alice.one("room", "remove", "general", "carol");
+  const [data, copy] = [join(folder, "server"), join(folder, "copy")];
+  const port = Number(server.address.split(":").at(-1));
+  await server.stop();
+  await cp(data, copy, { recursive: true });
+  server = await startServer(data, port);
+  const { room } = await alice.one("room", "create", "late");
+  await alice.one("room", "add", "late", "carol");
+  expect(await carol.run("rooms")).toEqual([expect.objectContaining({ room, name: "late" })]);
+  await server.stop();
+  await rm(data, { recursive: true });
+  await cp(copy, data, { recursive: true });
+  server = await startServer(data, port);
+  const rooms = await runSotto(home("carol"), "rooms");
+  expect(rooms).toMatchObject({ code: 0, out: "" });
+  expect(rooms.err).toContain("the server does not know this device in the rooms");
+  const sent = await runSotto(home("carol"), "send", "late", "anybody?");
+  expect(sent).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("set back to an older copy"),
+  });
 }, 60_000);

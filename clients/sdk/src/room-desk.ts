@@ -7,7 +7,7 @@ import { addDevices, changeHistoryPolicy, removeDevices } from "./rooms/changes.
 import { type HistoryWord, parsePolicy } from "./rooms/policy.ts";
 import type { Room } from "./rooms/room.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
-import type { RoomPhase } from "./rooms/room-state.ts";
+import { type RoomPhase, wasTakenOut } from "./rooms/room-state.ts";
 import type { Rooms } from "./rooms/rooms.ts";
 import type { Sent } from "./rooms/sender.ts";
 
@@ -20,6 +20,8 @@ export interface RoomView {
   readonly direct: boolean;
   /** "active": this device is in it and can send. */
   readonly phase: RoomPhase;
+  /** This device is out of it by the server's word alone: no member's record says that it was taken out. */
+  readonly unknownToServer: boolean;
   /** People, not devices. */
   readonly members: number;
   /** What newcomers may have of what was said; `undefined` while this device is not in the room. */
@@ -233,13 +235,16 @@ export class RoomDesk {
 
   #view(room: Room): RoomView {
     const { state, group } = room.replica;
+    const { profile } = this.#context;
+    const phase = this.#rooms.phaseOf(room);
     const direct = state.room.length === 64;
-    const peer = state.roster?.direct.find((user) => user !== this.#context.profile.user);
+    const peer = state.roster?.direct.find((user) => user !== profile.user);
     return {
       room: state.room,
       name: direct && peer ? `@${this.#people.name(peer)}` : shownTitle(state.title),
       direct,
-      phase: this.#rooms.phaseOf(room),
+      phase,
+      unknownToServer: phase === "left" && !wasTakenOut(state, profile.device),
       members: new Set(group?.members().map((member) => member.user)).size,
       history: group && parsePolicy(group.policy).history,
     };

@@ -8,6 +8,8 @@ import { readable } from "./readable.ts";
 
 const defaultTimeoutMs = 30_000;
 const enterWaitMs = 5_000;
+const lostRooms =
+  "the server does not know this device in the rooms that it was in; a member can add you again, or make a new room";
 
 /** The room of that name; one that this device is just being let into is waited for. */
 async function knownRoom(client: SottoClient, name: string): Promise<string> {
@@ -30,10 +32,15 @@ async function knownRoom(client: SottoClient, name: string): Promise<string> {
 export const rooms: Method = async (profile, _params, context) => {
   const client = await profile.client();
   const fresh = await readable(client, context);
-  const list = client.rooms.list().filter(({ phase }) => phase !== "left");
+  const all = client.rooms.list();
+  const list = all.filter(({ phase }) => phase !== "left");
   const inside = !fresh || list.some(({ phase }) => phase === "active");
-  const waiting = inside ? {} : { waiting: waitingForMember };
-  return { rooms: list.map(({ phase, ...room }) => ({ ...room, state: phase })), ...waiting };
+  const isLost = list.length === 0 && all.some(({ unknownToServer }) => unknownToServer);
+  const waiting = inside ? {} : { waiting: isLost ? lostRooms : waitingForMember };
+  return {
+    rooms: list.map(({ phase, unknownToServer: _, ...room }) => ({ ...room, state: phase })),
+    ...waiting,
+  };
 };
 
 export const members: Method = async (profile, params, context) => {

@@ -1,6 +1,13 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Roster, rosterFromMessage, rosterToMessage } from "@sotto/identity";
-import { fromHex, parseRoomId, type RoomId, RosterSchema, toHex } from "@sotto/protocol";
+import {
+  type DeviceId,
+  fromHex,
+  parseRoomId,
+  type RoomId,
+  RosterSchema,
+  toHex,
+} from "@sotto/protocol";
 import { textOf, utf8 } from "../bytes.ts";
 import { nothingTold, type Telling } from "../history/telling.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
@@ -9,7 +16,7 @@ import type { StoreChange } from "../ports/profile-store.ts";
  * - `entering`: the server's roster has this device, its group is not joined yet;
  * - `active`: joined;
  * - `lost`: this device's group state cannot go on; it comes back by an external commit;
- * - `left`: removed. History stays.
+ * - `left`: removed, or the server has this device in it no more. History stays.
  */
 export type RoomPhase = "entering" | "active" | "lost" | "left";
 
@@ -132,6 +139,14 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
 /** True while the server alone speaks of the room: no record has let this device in yet, nor is one of its own on its way. */
 export function isHearsay({ phase, roster, pending }: RoomState): boolean {
   return phase !== "left" && !roster && !pending;
+}
+
+/**
+ * True where `device` is known to be out by a record of a member, and not by the server's word alone. A room without a
+ * roster is one that is remembered from there.
+ */
+export function wasTakenOut({ phase, roster }: RoomState, device: DeviceId): boolean {
+  return phase === "left" && roster?.devices.has(device) !== true;
 }
 
 /** The change that stores the state. */

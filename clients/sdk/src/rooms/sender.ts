@@ -17,6 +17,7 @@ import { messageAad } from "./open-content.ts";
 import { type OutboxEntry, outboxEntriesMax } from "./outbox.ts";
 import { revokedLeaves } from "./revoked-leaves.ts";
 import type { RoomReplica } from "./room-replica.ts";
+import { wasTakenOut } from "./room-state.ts";
 import { takeBack } from "./take-back.ts";
 
 /** Messages sealed and sent before their answers are awaited. */
@@ -27,6 +28,10 @@ const stepTimeoutMs = 30_000;
 const retryWaitMs = 500;
 /** A revoked device is out of a room within this time, or people are told why sending waits. */
 const takenOutWithinMs = 10_000;
+const takenOut = "this device was removed from the room; nothing was sent";
+/** No record says so: it was removed while it was away, or the server lost the room or what happened in it. */
+const unknownToServer =
+  "the server does not know this device in this room any more; nothing was sent. Either somebody took it out while it was away, or the server was set back to an older copy. A member who is in the room can add you again; where nobody is, make a new one";
 
 /** Where a message of this device stands. */
 export interface Sent {
@@ -293,16 +298,11 @@ export class Sender {
   }
 
   async #refuseAll(): Promise<void> {
+    const { state, context } = this.#room;
+    const why = wasTakenOut(state, context.profile.device) ? takenOut : unknownToServer;
     for (const entry of this.#unsent()) {
       await this.#room.exclusive(() => this.#takeBack(entry));
-      this.#waiters
-        .get(entry.id)
-        ?.reject(
-          new SottoClientError(
-            "NOT_IN_ROOM",
-            "this device was removed from the room; nothing was sent",
-          ),
-        );
+      this.#waiters.get(entry.id)?.reject(new SottoClientError("NOT_IN_ROOM", why));
     }
   }
 
