@@ -26,6 +26,7 @@ import { isHearsay, type RoomState } from "./room-state.ts";
 import { SenderChains } from "./sender-chains.ts";
 import { SentContents } from "./sent-contents.ts";
 import { groupUpdate, lastOfEach, stateChanges } from "./stored-changes.ts";
+import { unsubscribe } from "./unsubscribe.ts";
 import { Waiting } from "./waiting.ts";
 
 /** Records that wait here; beyond it the subscription is renewed from the cursor once they are done. */
@@ -33,12 +34,6 @@ const incomingRecordsMax = 2048;
 /** Records that are processed and stored at once. While a room catches up, a batch waits a moment to be that large. */
 const batchRecordsMax = 512;
 const resubscribeWaitMs = 1000;
-
-/** Resolves when no record of the room comes any more, also where none would have come. */
-async function unsubscribe(connection: Connection, room: RoomId): Promise<void> {
-  const value = { room: fromHex(room) };
-  await connection.request({ case: "unsubscribe", value }, "done").catch(() => {});
-}
 
 interface IncomingRecord {
   readonly connection: Connection;
@@ -56,6 +51,8 @@ export class RoomReplica {
   readonly aside: KeptAside;
   readonly sent: SentContents;
   group: Group | undefined;
+  /** So often it was asked where the log ends: what was stored before the last time stands before that end. */
+  subscriptions = 0;
   /** Called after every batch of records, and when the room begins or ends to be caught up. */
   onAdvanced: () => void = () => {};
   /** Called with the position at which a message of this device stands. */
@@ -157,6 +154,7 @@ export class RoomReplica {
       if (this.#subscribedOn !== connection) return;
       this.state.incarnation = toHex(answer.incarnation);
       this.#head = toSafeNumber(answer.head);
+      this.subscriptions += 1;
     } catch (error) {
       if (this.#subscribedOn !== connection) return;
       if (serverError(error)?.code !== ErrorCode.LOG_RESET) {

@@ -64,6 +64,8 @@ export class Room {
     this.#skipped = state.skipped.length;
     if (state.titleOwed > this.#titleOwed) this.upkeep.wake();
     this.#titleOwed = state.titleOwed;
+    // What the log was expected to show goes again.
+    if (caughtUp) this.sender.wake();
     this.asking.wake();
     this.telling.wake();
   }

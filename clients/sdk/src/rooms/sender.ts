@@ -56,8 +56,8 @@ export class Sender {
   readonly #room: RoomReplica;
   readonly #drafting: Drafting;
   readonly #waiters = new Map<MessageId, Waiter>();
-  /** Acknowledged, but not yet seen in the room's records. */
-  readonly #acknowledged = new Set<MessageId>();
+  /** Acknowledged, but not yet seen in the room's records: after how many subscriptions it was sent. */
+  readonly #acknowledged = new Map<MessageId, number>();
   /** Sealed at least once, or in an earlier life of this client perhaps: may stand in the log, its content is fixed. */
   readonly #attempted = new Set<MessageId>();
   /** Called where a revoked device keeps messages waiting. */
@@ -140,7 +140,14 @@ export class Sender {
   #unsent(): OutboxEntry[] {
     return this.#room.context.outbox
       .of(this.#room.room)
-      .filter((entry) => !this.#acknowledged.has(entry.id));
+      .filter(({ id }) => !this.#isAcknowledged(id));
+  }
+
+  /** A server may lose what it has acknowledged: what a later reading did not show up to the log's end goes again. */
+  #isAcknowledged(id: MessageId): boolean {
+    const sent = this.#acknowledged.get(id);
+    const { caughtUp, subscriptions } = this.#room;
+    return sent !== undefined && !(caughtUp && sent < subscriptions);
   }
 
   async #run(): Promise<void> {
@@ -249,8 +256,11 @@ export class Sender {
       handshake: BigInt(handshake),
       sealed,
     };
+    const { subscriptions } = this.#room;
     const answer = await connection.request({ case: "append", value }, "appended");
-    this.#settle(entry.id, toSafeNumber(answer.position?.sequence ?? 0n));
+    if (this.#room.context.outbox.find(entry.room, entry.id))
+      this.#acknowledged.set(entry.id, subscriptions);
+    this.#told(entry.id, toSafeNumber(answer.position?.sequence ?? 0n));
     return 0;
   }
 
@@ -271,10 +281,14 @@ export class Sender {
     return 0;
   }
 
+  /** The room shows the message. */
   #settle(id: MessageId, sequence: number): void {
-    if (this.#room.context.outbox.find(this.#room.room, id)) this.#acknowledged.add(id);
-    else this.#acknowledged.delete(id);
+    this.#acknowledged.delete(id);
     this.#attempted.delete(id);
+    this.#told(id, sequence);
+  }
+
+  #told(id: MessageId, sequence: number): void {
     this.#waiters.get(id)?.resolve({
       room: this.#room.room,
       id,
@@ -286,8 +300,7 @@ export class Sender {
   async #withdraw(id: MessageId, reason: unknown): Promise<void> {
     await this.#room.exclusive(async () => {
       const entry = this.#room.context.outbox.find(this.#room.room, id);
-      if (entry && !this.#attempted.has(id) && !this.#acknowledged.has(id))
-        await this.#takeBack(entry);
+      if (entry && !this.#attempted.has(id)) await this.#takeBack(entry);
     });
     this.#waiters.get(id)?.reject(reason);
   }
@@ -315,6 +328,7 @@ export class Sender {
     );
     await store.commit(changes);
     done();
+    this.#acknowledged.delete(entry.id);
   }
 }
 
