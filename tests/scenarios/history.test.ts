@@ -281,3 +281,23 @@ test("a phrase on paper brings the history back, and what was lost with the mach
   await third.client.ready();
   expect(await texts(third)).toEqual(["before the fire", "between us", "after it"]);
 });
+
+test("a room that keeps its history to itself is known by its name on a new machine", async () => {
+  await using world = await World.start();
+  const alice = await world.person("alice");
+  const phrase = await alice.client.devices.recovery.create();
+  for (const name of ["quiet", "silent"]) {
+    await alice.client.rooms.create(name, "none");
+    await alice.client.send(name, `only in ${name}`);
+  }
+  await alice.client.archive.flush();
+  await alice[Symbol.asyncDispose]();
+  // Nobody is there who could tell it.
+  const again = await recovered(world, phrase);
+  const named = () => again.client.rooms.list().map(({ name }) => name);
+  await until("it is in all of them", () => named().length === 3, 20_000);
+  await until("they have their names", () => !named().includes(""));
+  expect(named().sort()).toEqual(["general", "quiet", "silent"]);
+  await again.client.ready();
+  expect(await texts(again)).toEqual([]);
+});

@@ -1,5 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { toHex } from "@sotto/protocol";
+import { ContentSchema, type RememberedMessage } from "@sotto/protocol/content";
 import { ArchivedEntrySchema } from "@sotto/protocol/devices";
 import type { History } from "../history/history.ts";
 import type { ProfileStore } from "../ports/profile-store.ts";
@@ -19,7 +20,8 @@ export async function queueAll(parts: { store: ProfileStore; history: History })
     const page = await store.scan("remembered", { after, limit: pageEntries });
     for (const { key, value } of page) {
       after = key;
-      rooms.add(toHex(fromBinary(ArchivedEntrySchema, value).room));
+      const { room, message } = fromBinary(ArchivedEntrySchema, value);
+      if (message && !isTitle(message)) rooms.add(toHex(room));
     }
     await store.commit(
       await queuedAgain(
@@ -29,7 +31,7 @@ export async function queueAll(parts: { store: ProfileStore; history: History })
     );
     if (page.length < pageEntries) break;
   }
-  // Who came and went, in the rooms of which an archive is kept.
+  // Who came and went, in the rooms of which an archive is kept: of some only the title is.
   let orders: string[] = [];
   for await (const { type, room, order } of history.read({ follow: false })) {
     if ((type !== "membership" && type !== "policy") || !rooms.has(room)) continue;
@@ -40,4 +42,8 @@ export async function queueAll(parts: { store: ProfileStore; history: History })
   }
   await store.commit(await queuedAgain(store, orders));
   await queueAllAnchors(store);
+}
+
+function isTitle({ content }: RememberedMessage): boolean {
+  return fromBinary(ContentSchema, content).body.case === "title";
 }

@@ -71,7 +71,8 @@ function acceptableTitle(title: string): string | undefined {
 
 /** What is kept of a message beside its entry, under the policy that is in force where it stands. */
 export function keepingOf(said: SaidMessage, policy: HistoryWord): Keeping {
-  if (policy === "none") return { archive: false };
+  // What a room is called a later device must know, to know which room it is; the members tell it anyway.
+  if (policy === "none" && said.content.body.case !== "title") return { archive: false };
   return { message: remembered(said, policy === "all"), archive: true };
 }
 
