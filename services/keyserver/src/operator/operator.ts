@@ -135,6 +135,11 @@ export class Operator {
   /** Another invite for the owner, while there is none. */
   async ownerInvite(): Promise<OperatorInvite> {
     const { state, standing, store, clock } = this.#server;
+    if (state.isAltered)
+      throw new OperatorError(
+        "ALTERED",
+        "this server's key directory was altered, its owner's record perhaps: see sotto-admin status",
+      );
     if (await standing.look())
       throw new OperatorError(
         "BEHIND",

@@ -74,8 +74,14 @@ export class Standing {
 
   /** Rejects with `SottoError` READ_ONLY while the server takes no new records, or as `look` does. */
   async refuseRecords(): Promise<void> {
-    const altered = this.#options.state.isAltered;
-    if (altered || (await this.look())) throw readOnly();
+    const { state } = this.#options;
+    // Looking may be what finds it.
+    const lack = await this.look().catch((error: unknown) => {
+      if (!state.isAltered) throw error;
+      return undefined;
+    });
+    if (state.isAltered) throw alteredStore();
+    if (lack) throw readOnly();
   }
 
   async #compare({ size, root }: DirectoryHead): Promise<void> {
@@ -94,6 +100,15 @@ export class Standing {
     if (JSON.stringify(before) !== JSON.stringify(lack))
       this.#options.changed(lack, this.#options.state.directory.size);
   }
+}
+
+/** What whoever brings a new record is told once the store was altered. */
+function alteredStore(): SottoError {
+  return new SottoError(
+    ErrorCode.READ_ONLY,
+    "somebody altered this server's key directory: nobody joins, adds a device or makes an invite until whoever " +
+      "runs the server restores it from a backup",
+  );
 }
 
 /** What whoever brings a new record is told while some are lacking. */
