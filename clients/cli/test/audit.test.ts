@@ -49,6 +49,60 @@ test("a record altered in the store makes sotto audit exit 1, and nothing is sen
   expect(people.out).toMatch(/FAULT {2}record 1 is not the one/);
 }, 60_000);
 
+test("whose own record was altered while the server was down learns it, though nobody is let in, and audits the rest", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sotto-audit-"));
+  onTestFinished(() =>
+    rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 300 }),
+  );
+  const data = join(folder, "server");
+  const first = await startServer(data, 0);
+  const port = Number(/:(\d+)\//.exec(first.ownerInvite ?? "")?.[1]);
+  const home = join(folder, "alice");
+  const [alice, bob] = [new Person("alice", home), new Person("bob", join(folder, "bob"))];
+  await alice.one("join", first.ownerInvite ?? "", "--name", "alice");
+  const { invite } = await alice.one("invite", "--uses", "5");
+  await bob.one("join", String(invite), "--name", "bob");
+  await bob.one("send", "general", "hello alice");
+  expect(await alice.one("audit")).toMatchObject({ records: 2, faults: [] });
+  await first.stop();
+  alterRecord(data, 0);
+  const again = await startServer(data, port);
+  onTestFinished(() => again.stop());
+
+  const audit = await runSotto(home, "--json", "audit");
+  expect(audit.code).toBe(1);
+  const report = JSON.parse(audit.out);
+  expect(report).toMatchObject({ records: 2, size: 2, users: 1 });
+  expect(report.faults).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ kind: "login" }),
+      expect.objectContaining({ kind: "altered", index: 0 }),
+      expect.objectContaining({ kind: "record", index: 0 }),
+      expect.objectContaining({ kind: "history" }),
+      expect.objectContaining({ kind: "own-name" }),
+    ]),
+  );
+  const told = await runSotto(home, "audit");
+  expect(told.code).toBe(1);
+  expect(told.out).toMatch(/^2 records: 1 people[\s\S]*FAULT {2}record 0 is not the one/);
+  const sent = await runSotto(home, "send", "general", "no");
+  expect(sent).toMatchObject({ code: 1, out: "" });
+  expect(sent.err).toContain("record 0 is not the one that this device has seen there");
+  const self = JSON.parse((await runSotto(home, "--json", "whoami")).out);
+  expect(self).toMatchObject({
+    connection: "refused",
+    directory: { state: "fork", evidence: { kind: "altered-record", index: 0, ours: { size: 2 } } },
+  });
+  // What is here stays readable.
+  const heard = await runSotto(home, "listen", "--no-follow");
+  expect(heard).toMatchObject({ code: 1, out: expect.stringContaining("hello alice") });
+  expect(heard.err).toContain("cannot be trusted any more");
+  const carol = await runSotto(join(folder, "carol"), "join", String(invite), "--name", "carol");
+  expect(carol).toMatchObject({ code: 1 });
+  expect(carol.err).toContain("somebody altered this server's key directory");
+  expect(carol.err).not.toContain("lacks");
+}, 90_000);
+
 test("a record altered while the server was down is found out as well, and the server says which", async () => {
   const folder = await mkdtemp(join(tmpdir(), "sotto-audit-"));
   onTestFinished(() =>

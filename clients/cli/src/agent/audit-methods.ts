@@ -4,7 +4,6 @@ import { optionalText, text } from "./params.ts";
 
 export const audit: Method = async (profile, _params, { item }) => {
   const client = await profile.client();
-  await client.online();
   return await client.directory.audit((done, total) => void item({ done, total }));
 };
 

@@ -17,7 +17,7 @@ import {
 } from "@sotto/protocol";
 import { randomBytes } from "../bytes.ts";
 import type { Checks } from "../checks.ts";
-import { closed, SottoClientError } from "../errors.ts";
+import { closed, isConnectionLoss, SottoClientError } from "../errors.ts";
 import type { ServerAddress, Transport, TransportConnection } from "../ports/transport.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
@@ -34,8 +34,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly checks: Checks;
-  /** What to tell where the server does not know this device, and its record may never have stood. */
-  readonly unknown?: (cause: Error) => Error;
+  /** What to tell where the server does not know this device: its record may never have stood, or was altered. */
+  readonly unknown?: (cause: Error) => Promise<Error>;
   /** Asked at every login. */
   quiet(): boolean;
 }
@@ -172,6 +172,7 @@ export class Session implements AsyncDisposable {
     });
     let online = false;
     let lacking = false;
+    let isRefused = false;
     let connection: Connection | undefined;
     try {
       const opened = await this.#opened({
@@ -180,11 +181,13 @@ export class Session implements AsyncDisposable {
         closed: (reason, reconnectAfterMs, closeCode) => {
           if (this.#connection === connection) this.#connection = undefined;
           this.#lastFailure = new SottoClientError("NOT_REACHABLE", reason);
+          // The answer to the login says more, and may come with it.
+          isRefused = !online && closeCode === CloseCode.AUTHENTICATION_FAILED;
           if (
             closeCode !== undefined &&
             !reconnects(closeCode) &&
             closeCode !== CloseCode.LOGIN_TIMEOUT &&
-            !(lacking && closeCode === CloseCode.AUTHENTICATION_FAILED)
+            !isRefused
           ) {
             this.#refuse(
               closeCode === CloseCode.DEVICE_REVOKED
@@ -211,7 +214,8 @@ export class Session implements AsyncDisposable {
       this.#backoff.reset();
       for (const waiter of this.#waiting) waiter.resolve(connection);
     } catch (error) {
-      this.#fail(lacking && isUnknown(error) ? forgotten(error) : error);
+      if (isRefused && !lacking && isConnectionLoss(error)) this.#refuse(noAnswer(error));
+      else await this.#fail(lacking && isUnknown(error) ? forgotten(error) : error);
       connection?.close();
       return 0;
     }
@@ -236,16 +240,16 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  #fail(error: unknown): void {
+  async #fail(error: unknown): Promise<void> {
     const cause = error instanceof Error ? error : new Error(String(error));
-    if (isFinal(cause)) this.#refuse(this.#told(cause));
+    if (isFinal(cause)) this.#refuse(await this.#told(cause));
     this.#lastFailure = cause;
   }
 
-  #told(cause: Error): Error {
+  async #told(cause: Error): Promise<Error> {
     if (isRevocation(cause)) return revoked(cause);
     const { unknown } = this.#options;
-    return unknown && isUnknown(cause) ? unknown(cause) : cause;
+    return unknown && isUnknown(cause) ? await unknown(cause) : cause;
   }
 
   #refuse(error: Error): void {
@@ -282,7 +286,7 @@ export async function authenticate(
 }
 
 /** True where the server may not know the device. */
-function isUnknown(error: unknown): boolean {
+export function isUnknown(error: unknown): boolean {
   const code = error instanceof SottoError ? error.code : undefined;
   return code === ErrorCode.UNKNOWN_DEVICE || code === ErrorCode.BAD_SIGNATURE;
 }
@@ -294,6 +298,11 @@ function forgotten(cause: unknown): SottoClientError {
     "the server runs on an older copy and does not know this device yet; it is being handed what it lacks",
     { cause },
   );
+}
+
+/** The server ended the connection because of the login, and nothing came that says why. */
+function noAnswer(cause: unknown): SottoClientError {
+  return new SottoClientError("REFUSED", "the login was refused", { cause });
 }
 
 function isRevocation(error: Error): boolean {

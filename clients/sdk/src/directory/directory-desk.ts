@@ -1,7 +1,8 @@
 import { toHex } from "@sotto/protocol";
-import type { SottoClientError } from "../errors.ts";
+import { isUnknown } from "../connection/session.ts";
+import { SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
-import { type AuditFault, type AuditReport, auditDirectory } from "./audit.ts";
+import { type AuditFault, type AuditOptions, type AuditReport, auditDirectory } from "./audit.ts";
 import type { DirectoryFault } from "./directory-fault.ts";
 import type { DirectoryStanding } from "./directory-trust.ts";
 
@@ -48,20 +49,26 @@ export class DirectoryDesk {
    */
   async audit(onProgress?: (done: number, total: number) => void): Promise<AuditReport> {
     const { directory: replica, profile, signKey, mlsKey } = this.#context;
-    const server = await this.#context.online(onlineTimeoutMs);
     const keys = { sign: signKey.publicKey, mls: mlsKey.publicKey };
-    const report = await auditDirectory({
-      server,
-      replica,
-      profile,
-      keys,
-      ...(onProgress ? { onProgress } : {}),
-    });
+    const asked = { replica, profile, keys, ...(onProgress ? { onProgress } : {}) };
+    const report = await this.#audit(asked);
     for (const { kind, ...found } of report.faults) {
       const known = faultOf[kind];
       if (known) await replica.trust.fail({ kind: known, ...found });
     }
     return report;
+  }
+
+  async #audit(asked: Omit<AuditOptions, "server" | "note">): Promise<AuditReport> {
+    const { online, refusal, directory, signal } = this.#context;
+    try {
+      return await auditDirectory({ ...asked, server: await online(onlineTimeoutMs) });
+    } catch (error) {
+      const note = isNotLetIn(refusal()) ? await directory.note() : undefined;
+      if (!note) throw error;
+      using server = directory.notLetInServer(signal);
+      return await auditDirectory({ ...asked, server, note });
+    }
   }
 
   /** What shows that the directory is false, where something does. */
@@ -73,4 +80,10 @@ export class DirectoryDesk {
   get refusal(): SottoClientError | undefined {
     return this.#context.directory.refusal();
   }
+}
+
+/** The server does not know the device, or is found to hold another directory where its record stood. */
+function isNotLetIn(refusal: Error | undefined): boolean {
+  const isFork = refusal instanceof SottoClientError && refusal.code === "DIRECTORY_FORK";
+  return isFork || isUnknown(refusal);
 }

@@ -227,6 +227,25 @@ test("a server that signs nothing is not followed, and what it altered is found 
   expect(replica.trust.fault).toMatchObject({ kind: "altered-record", index: 2 });
 });
 
+test("a server that does not let this device in is asked for its chain, with a note of its own, and nothing else", async () => {
+  const { server, replica } = await world(2);
+  const own = await TestPerson.named("own");
+  server.records.push(await own.create());
+  const asked: unknown[] = [];
+  server.onAsked = ({ value }) => asked.push(value);
+  // Nothing is known of what it signed: there is no note to ask with.
+  expect(await replica.notLetIn(server, own.first.id)).toBeUndefined();
+  expect(asked).toEqual([]);
+  await replica.sync(server);
+  asked.length = 0;
+  // It shows what stood there: whatever its reason is, its directory is the one that is known.
+  expect(await replica.notLetIn(server, own.first.id)).toBeUndefined();
+  expect(asked).toEqual([{ from: 2n, limit: 1, note: await replica.note() }]);
+  server.records = server.records.with(2, await (await TestPerson.named("eve")).create());
+  expect(await replica.notLetIn(server, own.first.id)).toEqual(fork);
+  expect(replica.trust.fault).toMatchObject({ kind: "altered-record", index: 2 });
+});
+
 test("a server that has less is handed back what it lacks, before anybody logs in, and no alarm is raised", async () => {
   const { server, replica } = await world(6);
   await replica.sync(server);

@@ -1,5 +1,6 @@
 import {
   type Checkpoint,
+  checkpointNote,
   Directory,
   type IdentityRecord,
   parseRecord,
@@ -7,6 +8,7 @@ import {
   RecordError,
 } from "@sotto/identity";
 import {
+  type DeviceId,
   type DirectoryPage,
   type Hello,
   limits,
@@ -38,6 +40,10 @@ export class DirectoryReplica {
   readonly submitted = new Set<string>();
   /** Asked for what else belongs into the commit of new records. */
   tell: (changes: readonly RecordChange[]) => StoreChange[] = () => [];
+  /** The server as it answers where nobody is logged in. */
+  notLetInServer: (signal: AbortSignal) => DirectoryServer & Disposable = () => {
+    throw new Error("no server can be reached from here");
+  };
   readonly #store: ProfileStore;
   readonly #checks: Checks;
   readonly #grown: ((told: readonly StoreChange[]) => void)[] = [];
@@ -143,6 +149,36 @@ export class DirectoryReplica {
       this.#syncing = undefined;
     });
     await this.#syncing;
+  }
+
+  /**
+   * The newest note of the server whose records are here: who is not logged in is given them with it. `undefined` where
+   * there is none.
+   */
+  async note(): Promise<Uint8Array | undefined> {
+    const { logKey, origin, head } = this.trust;
+    return head && logKey && (await checkpointNote(head, origin, logKey));
+  }
+
+  /**
+   * The server does not let this device in, whose record stood there: reads the records of its user's chain, with
+   * nobody logged in, and compares them. Answers why nothing may be sent any more, where the server shows others, or
+   * did before.
+   */
+  async notLetIn(
+    connection: DirectoryServer,
+    device: DeviceId,
+  ): Promise<SottoClientError | undefined> {
+    const note = await this.note();
+    const own = this.directory.device(device);
+    if (!this.#checks.oldRecords || !note || !own) return this.trust.refusal(this.size);
+    for (const hash of this.directory.user(own.user)?.chain ?? []) {
+      const index = this.directory.indexOf(hash) ?? this.size;
+      const [known] = await this.records(index, 1);
+      const [shown] = (await readPage(connection, index, 1, note)).records;
+      if (known && shown && !equalBytes(shown, known)) return await this.#altered(index, shown);
+    }
+    return this.trust.refusal(this.size);
   }
 
   /**
@@ -279,8 +315,9 @@ function readPage(
   connection: DirectoryServer,
   from: number,
   limit: number,
+  note: Uint8Array = new Uint8Array(),
 ): Promise<DirectoryPage> {
-  const value = { from: BigInt(from), limit };
+  const value = { from: BigInt(from), limit, note };
   return connection.request({ case: "readDirectory", value }, "directoryPage");
 }
 

@@ -1,6 +1,6 @@
-import { limits } from "@sotto/protocol";
+import { ErrorCode, limits } from "@sotto/protocol";
 import { expect, test } from "vitest";
-import { ownedWorld, withMethods } from "../../test/keyserver-world.ts";
+import { ownedWorld, refusedWith, withMethods } from "../../test/keyserver-world.ts";
 
 const read = (from: number, limit = 0) => ({
   case: "readDirectory" as const,
@@ -53,4 +53,28 @@ test("a page has a bound, whatever is asked for", async () => {
   // The fold reads as many at once as the store gives.
   expect(asked.filter((limit) => limit !== 1000)).toEqual([limits.directoryPageRecordsMax]);
   await server.ask(alice, read(0), "directoryPage");
+});
+
+test("who is not logged in is given the records of a note that this server signed, and no others", async () => {
+  const { world, server, alice } = await ownedWorld();
+  await world.join(server, alice, "bob");
+  const known = await server.ask(alice, read(0), "directoryPage");
+  await world.join(server, alice, "carol");
+  const note = known.checkpoint?.note ?? new Uint8Array();
+  const ask = (from: number, shown: Uint8Array, limit = 0) => {
+    const value = { from: BigInt(from), limit, note: shown };
+    return server.ask(undefined, { case: "readDirectory", value }, "directoryPage");
+  };
+  const all = await ask(0, note);
+  expect(all).toMatchObject({ from: 0n, size: 2n });
+  expect(all.records).toEqual(known.records);
+  expect(all.checkpoint).toBeUndefined();
+  expect((await ask(1, note, 9)).records).toEqual(known.records.slice(1));
+  for (const from of [2, 3, Number.MAX_SAFE_INTEGER])
+    expect(await ask(from, note)).toMatchObject({ records: [], size: 2n });
+  const forged = note.map((byte, at) => (at === note.length - 9 ? byte ^ 1 : byte));
+  await expect(ask(0, forged)).rejects.toMatchObject(refusedWith(ErrorCode.BAD_SIGNATURE));
+  await expect(ask(0, new Uint8Array())).rejects.toMatchObject(
+    refusedWith(ErrorCode.NOT_AUTHENTICATED),
+  );
 });

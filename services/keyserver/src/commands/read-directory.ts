@@ -1,4 +1,5 @@
-import { limits, toSafeNumber } from "@sotto/protocol";
+import type { StoredRecord } from "@sotto/directory";
+import { ErrorCode, limits, SottoError, toSafeNumber } from "@sotto/protocol";
 import type { Answer, Keyserver, RequestValue } from "./command.ts";
 
 /** A page of identity records, exact bytes, in their one order. */
@@ -6,17 +7,9 @@ export async function readDirectory(
   server: Keyserver,
   request: RequestValue<"readDirectory">,
 ): Promise<Answer> {
-  const most = limits.directoryPageRecordsMax;
   const from = toSafeNumber(request.from);
-  const stored = await server.store.read(from, Math.min(request.limit || most, most));
-  for (const { index, bytes } of stored) await server.state.compare(index, bytes);
-  const records: Uint8Array[] = [];
-  let bytes = 0;
-  for (const record of stored) {
-    bytes += record.bytes.length;
-    if (records.length > 0 && bytes > limits.directoryPageBytesMax) break;
-    records.push(record.bytes);
-  }
+  const stored = await readStore(server, from, limitOf(request));
+  const records = fitting(stored, limits.directoryPageBytesMax);
   // The store may be ahead of the fold. A client that is ahead of both must hear their true size.
   const end = stored.length > 0 ? from + stored.length : 0;
   const size = BigInt(Math.max(server.state.directory.size, end));
@@ -29,4 +22,48 @@ export async function readDirectory(
     case: "directoryPage",
     value: { from: request.from, records, size, ...(checkpoint ? { checkpoint } : {}) },
   };
+}
+
+/**
+ * The same for somebody who is not logged in, because an altered store may hold their device no more. A checkpoint
+ * is shown to nobody but those who read its records: who brings one is given these, and learns nothing new. Rejects
+ * with `SottoError` BAD_SIGNATURE for a note that is not this server's.
+ */
+export async function readKnownRecords(
+  server: Keyserver,
+  request: RequestValue<"readDirectory">,
+): Promise<Answer> {
+  const signed = await server.checkpoints.open(request.note);
+  if (!signed) throw new SottoError(ErrorCode.BAD_SIGNATURE, "that note is not this server's");
+  const from = toSafeNumber(request.from);
+  const most = Math.max(0, Math.min(limitOf(request), signed.size - from));
+  const stored = most > 0 ? await readStore(server, from, most) : [];
+  const records = fitting(stored, limits.directoryPageBytesBeforeLoginMax);
+  return {
+    case: "directoryPage",
+    value: { from: request.from, records, size: BigInt(signed.size) },
+  };
+}
+
+function limitOf({ limit }: RequestValue<"readDirectory">): number {
+  const most = limits.directoryPageRecordsMax;
+  return Math.min(limit || most, most);
+}
+
+async function readStore(server: Keyserver, from: number, limit: number) {
+  const stored = await server.store.read(from, limit);
+  for (const { index, bytes } of stored) await server.state.compare(index, bytes);
+  return stored;
+}
+
+/** As many as a page may hold, and one at least. */
+function fitting(stored: readonly StoredRecord[], bytesMax: number): Uint8Array[] {
+  const records: Uint8Array[] = [];
+  let bytes = 0;
+  for (const record of stored) {
+    bytes += record.bytes.length;
+    if (records.length > 0 && bytes > bytesMax) break;
+    records.push(record.bytes);
+  }
+  return records;
 }

@@ -62,6 +62,10 @@ function requestOfStranger(session: Session, stream: number, request: Request): 
     case "getLink":
     case "handBackRecords":
       return forwardOfStranger(session, stream, request);
+    case "readDirectory":
+      return request.body.value.note.length > 0
+        ? forwardOfStranger(session, stream, request)
+        : refuse(session, stream, ErrorCode.NOT_AUTHENTICATED, "log in first");
     default:
       return refuse(session, stream, ErrorCode.NOT_AUTHENTICATED, "log in first");
   }

@@ -255,6 +255,14 @@ describe("a stranger", () => {
     expect(ask(state, 4, login)[0]?.kind).toBe("lookUpDevice");
   });
 
+  it("reads records with a note that it brings, which the keyserver judges", () => {
+    const read = (value: { note?: Uint8Array }): RequestBody => ({ case: "readDirectory", value });
+    expect(ask(session(), 1, read({ note: device }))).toMatchObject([
+      { kind: "forward", service: "keyserver", stranger: true },
+    ]);
+    expect(refusalIn(ask(session(), 1, read({})))).toBe(ErrorCode.NOT_AUTHENTICATED);
+  });
+
   it("gets nothing else", () => {
     const openLink: RequestBody = { case: "openLink", value: { channel: device } };
     expect(refusalIn(ask(session(), 1, append()))).toBe(ErrorCode.NOT_AUTHENTICATED);

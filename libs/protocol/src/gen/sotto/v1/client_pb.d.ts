@@ -671,6 +671,13 @@ export declare type ReadDirectory = Message<"sotto.v1.ReadDirectory"> & {
    * @generated from field: uint32 limit = 2;
    */
   limit: number;
+
+  /**
+   * Before the login: a checkpoint of this server. Its records are given, and no further ones.
+   *
+   * @generated from field: bytes note = 3;
+   */
+  note: Uint8Array;
 };
 
 /**
