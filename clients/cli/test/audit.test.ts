@@ -103,6 +103,41 @@ test("whose own record was altered while the server was down learns it, though n
   expect(carol.err).not.toContain("lacks");
 }, 90_000);
 
+test("a record altered while somebody is connected makes their client refuse within seconds, and the server says it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sotto-audit-"));
+  onTestFinished(() =>
+    rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 300 }),
+  );
+  const data = join(folder, "server");
+  const server = await startServer(data, 0);
+  onTestFinished(() => server.stop());
+  const alice = new Person("alice", join(folder, "alice"));
+  const bob = new Person("bob", join(folder, "bob"));
+  await alice.one("join", server.ownerInvite ?? "", "--name", "alice");
+  const { invite } = await alice.one("invite", "--uses", "5");
+  await bob.one("join", String(invite), "--name", "bob");
+  const listening = [alice, bob].map((person) => person.listen());
+  onTestFinished(() => void listening.map((command) => command.stop()));
+  await bob.one("send", "general", "before");
+  for (const command of listening)
+    await command.until("the message", ({ text }) => text === "before");
+
+  alterRecord(data, 0);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  for (const person of [alice, bob])
+    await expect(person.run("send", "general", "after")).rejects.toThrow(/DIRECTORY_FORK/);
+  for (const person of [alice, bob])
+    expect(await person.one("whoami")).toMatchObject({
+      connection: "online",
+      directory: { state: "fork", evidence: { kind: "altered-record", index: 0 } },
+    });
+  expect(server.output()).toMatch(
+    /altered behind the server's back: record 0 .*restore it from a backup/,
+  );
+  const carol = await runSotto(join(folder, "carol"), "join", String(invite), "--name", "carol");
+  expect(carol.err).toContain("somebody altered this server's key directory");
+}, 90_000);
+
 test("a record altered while the server was down is found out as well, and the server says which", async () => {
   const folder = await mkdtemp(join(tmpdir(), "sotto-audit-"));
   onTestFinished(() =>

@@ -57,6 +57,8 @@ export interface ClientOptions {
 }
 
 const requestTimeoutMs = 30_000;
+/** So often a few old records are read again on a connection that stays. */
+const recheckEveryMs = 10 * 60_000;
 /** How long a server that does not let this device in is asked what it holds. */
 const notLetInMs = 10_000;
 
@@ -163,6 +165,12 @@ export async function openParts(options: ClientOptions, ends: ClientEnds): Promi
       },
     },
   );
+  const recheck = clock.every(recheckEveryMs, () => {
+    const { connection } = session;
+    // What it finds is kept and told.
+    if (connection) void directory.recheck(connection, random).catch(() => {});
+  });
+  stop.signal.addEventListener("abort", () => recheck.cancel(), { once: true });
   const trouble = await Trouble.open(store, clock, random);
   trouble.online = () => session.ready(requestTimeoutMs, stop.signal);
   const notice = (room: string, text: string) => live.emit({ type: "notice", room, text });

@@ -38,6 +38,8 @@ export class FakeDirectory implements DirectoryServer {
   onAsked: (body: RequestBody) => void = () => {};
   /** Pages come without a checkpoint. */
   signsNothing = false;
+  /** It says that its store was altered. */
+  altered = false;
   /** Takes back what it is handed. */
   takesBack = true;
 
@@ -94,6 +96,7 @@ export class FakeDirectory implements DirectoryServer {
         from: BigInt(from),
         records,
         size: BigInt(this.records.length),
+        altered: this.altered,
         ...(this.signsNothing ? {} : { checkpoint: await this.checkpoint() }),
       });
     }

@@ -10,7 +10,7 @@ import { type DeviceId, fromHex, type RoomId } from "@sotto/protocol";
 import type { Keyserver } from "./commands/command.ts";
 import type { RosterChanged } from "./recent-changes.ts";
 
-/** Tells edges and other replicas that the directory grew. A hint: they also ask. */
+/** Tells edges and other replicas that the directory grew, or that its store was altered. A hint: they also ask. */
 export function announceDirectory(
   { bus, state }: Keyserver,
   revoked: readonly DeviceId[] = [],
@@ -18,6 +18,7 @@ export function announceDirectory(
   const hint = create(DirectoryHintSchema, {
     size: BigInt(state.directory.size),
     revokedDevices: revoked.map((device) => fromHex(device)),
+    altered: state.isAltered,
   });
   bus.publish(subjects.hintDirectory, toBinary(DirectoryHintSchema, hint));
 }

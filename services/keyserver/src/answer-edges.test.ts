@@ -1,3 +1,4 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { verifyEd25519 } from "@sotto/identity";
 import {
   CertifyRequestSchema,
@@ -6,6 +7,7 @@ import {
   ConfirmResponseSchema,
   DeviceRequestSchema,
   DeviceResponseSchema,
+  DirectoryHintSchema,
   type RosterChange,
   RosterRequestSchema,
   RosterResponseSchema,
@@ -14,8 +16,9 @@ import {
 import { certificateInput, EnvelopeKind, ErrorCode, fromHex } from "@sotto/protocol";
 import { expect, test } from "vitest";
 import { newDevice, randomBytes } from "../../../libs/identity/test/person.ts";
-import { ownedWorld, refusedWith, type TestReplica } from "../test/keyserver-world.ts";
+import { ownedWorld, refusedWith, type TestReplica, withMethods } from "../test/keyserver-world.ts";
 import { leaf, ServedRoom } from "../test/test-room.ts";
+import { keyserverLimits } from "./keyserver-limits.ts";
 
 const dayMs = 24 * 3600 * 1000;
 
@@ -152,4 +155,36 @@ test("a room's roster is told to edges, and that there is none", async () => {
   const { roster } = await ask(fromHex(room.room));
   expect(roster).toEqual(await room.rosterSeenBy(server, alice));
   expect((await ask(randomBytes(16))).roster).toBeUndefined();
+});
+
+test("an altered store is found while nobody reads it, and edges are told", async () => {
+  const { world, alice, server: first } = await ownedWorld();
+  await world.join(first, alice, "bob");
+  let altered = -1;
+  const store = withMethods(world.store, {
+    async read(from, limit) {
+      const page = await world.store.read(from, limit);
+      return page.map(({ index, bytes }) => ({
+        index,
+        bytes: index === altered ? bytes.map((byte, at) => byte ^ (at === 9 ? 1 : 0)) : bytes,
+      }));
+    },
+  });
+  // One record at a time: it goes round and round.
+  const server = await world.start({ store, limits: { storeCheckRecords: 1 } });
+  const edge = new AskingEdge();
+  const hints: boolean[] = [];
+  await server.bus.subscribe(subjects.hintDirectory, ({ data }) => {
+    hints.push(fromBinary(DirectoryHintSchema, data).altered);
+  });
+  const look = async () => {
+    await world.clock.advance(keyserverLimits.storeCheckMs);
+    return (await edge.ask(server)).altered;
+  };
+  for (let round = 0; round < 5; round++) expect(await look()).toBe(false);
+  altered = 0;
+  for (let round = 0; round < 4 && !(await look()); round++);
+  expect((await edge.ask(server)).altered).toBe(true);
+  await expect.poll(() => hints).toEqual([true]);
+  expect(await server.metric("directory_altered")).toBe(1);
 });

@@ -110,5 +110,6 @@ export async function confirm(
     directorySize: BigInt(directory.size),
     revokedDevices: revoked.map(({ id }) => fromHex(id)),
     disabledUsers: [...(await server.disabled.all()).keys()].map((user) => fromHex(user)),
+    altered: server.state.isAltered,
   };
 }

@@ -29,6 +29,8 @@ export interface AppendedRecord {
  */
 export class DirectoryState {
   readonly directory = new Directory();
+  /** Called once, when the store is seen to hold other bytes than it took; `index`: of the record, where it is known. */
+  onAltered: (index: number | undefined) => void = () => {};
   readonly #store: DirectoryStore;
   readonly #serial = new Serial();
   /** A reading that has not begun, shared by all who ask meanwhile. */
@@ -69,14 +71,16 @@ export class DirectoryState {
   }
 
   /** Somebody saw that the store holds other bytes than it took. */
-  markAltered(): void {
+  markAltered(index?: number): void {
+    if (this.#isAltered) return;
     this.#isAltered = true;
+    this.onAltered(index);
   }
 
   /** Compares what the store holds at a place with what it took; a place that is not folded yet is not known. */
   async compare(index: number, bytes: Uint8Array): Promise<void> {
     if (index >= this.directory.size) return;
-    if (this.directory.indexOf(await sha256Hex(bytes)) !== index) this.markAltered();
+    if (this.directory.indexOf(await sha256Hex(bytes)) !== index) this.markAltered(index);
   }
 
   /** Takes in all that stands in the store at the time of the call. */
@@ -171,7 +175,7 @@ export class DirectoryState {
     const last = this.#last;
     if (last && stands && Buffer.compare(last, stands) === 0) return;
     if (stands) {
-      this.markAltered();
+      this.markAltered(this.directory.size - 1);
       return;
     }
     this.#isSetBack = true;

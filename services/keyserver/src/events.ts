@@ -80,7 +80,7 @@ export class KeyserverEvents {
     this.#logger.info("the operator switched an account", { off });
   }
 
-  /** The store lacks records that this server has signed; or nothing any more. */
+  /** The store held a record at the start that breaks the rules. */
   damaged(damage: RecordError): void {
     this.#logger.error(
       `the key directory is damaged: ${damage.message}. It is shown as it stands, so that everybody can see it, and takes no new records: restore it from a backup`,
@@ -88,6 +88,16 @@ export class KeyserverEvents {
     );
   }
 
+  /** The store was seen to hold other bytes than it took; `index`: of the record, where it is known. */
+  altered(index: number | undefined): void {
+    const what = index === undefined ? "" : `: record ${index} is not the one that it took`;
+    this.#logger.error(
+      `the key directory was altered behind the server's back${what}. It is shown as it stands, clients are sent back to look at it, and it takes no new records: find out who had the store, and restore it from a backup (sotto-admin status)`,
+      index === undefined ? {} : { index },
+    );
+  }
+
+  /** The store lacks records that this server has signed; or nothing any more. */
   lackChanged(lack: Lack | undefined, records: number): void {
     if (!lack)
       this.#logger.info("the directory holds all that this server has signed", { records });

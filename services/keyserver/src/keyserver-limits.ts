@@ -46,6 +46,10 @@ export interface KeyserverLimits {
   readonly certificateValidMs: number;
   /** It begins so long ago, because clients' clocks may be behind. */
   readonly certificateBackdatedMs: number;
+  /** So long after each other a few records of the store are read again, ... */
+  readonly storeCheckMs: number;
+  /** ... so many, round and round: what was altered behind the server's back is found. */
+  readonly storeCheckRecords: number;
   /** How often it is looked whether the bus is there. */
   readonly busCheckMs: number;
 }
@@ -73,5 +77,7 @@ export const keyserverLimits: KeyserverLimits = {
   handedBackBytesMax: 64 * 1024 * 1024,
   certificateValidMs: 7 * 24 * hourMs,
   certificateBackdatedMs: 24 * hourMs,
+  storeCheckMs: 500,
+  storeCheckRecords: 32,
   busCheckMs: 1000,
 };

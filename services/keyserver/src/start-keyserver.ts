@@ -22,7 +22,7 @@ import {
 } from "@sotto/interservice";
 import type { Log } from "@sotto/log";
 import { ResponseSchema } from "@sotto/protocol";
-import { announceRecords } from "./announce.ts";
+import { announceDirectory, announceRecords } from "./announce.ts";
 import { answerClient } from "./answer-client.ts";
 import { certify, confirm, device, rooms, roster } from "./answer-edges.ts";
 import { CallBudget } from "./call-budget.ts";
@@ -43,6 +43,7 @@ import type { ServerKeys } from "./server-keys.ts";
 import { StandingGrants } from "./standing-grants.ts";
 import { Checkpoints } from "./transparency/checkpoints.ts";
 import { Standing, type StandingOptions } from "./transparency/standing.ts";
+import { StoreWatch } from "./transparency/store-watch.ts";
 import { TakeBack } from "./transparency/take-back.ts";
 
 export interface KeyserverOptions {
@@ -77,6 +78,8 @@ export async function startKeyserver(options: KeyserverOptions): Promise<Keyserv
   starting.defer(() => calls.ended());
   for (const subscription of answers(server, identityKey, calls)) starting.use(await subscription);
   for (const subscription of hints(server)) starting.use(await subscription);
+  const { storeCheckMs: periodMs, storeCheckRecords: records } = server.limits;
+  starting.use(new StoreWatch({ clock, store, state: server.state, periodMs, records }));
   const watch = watchBus(server);
   starting.defer(() => watch.cancel());
   let running = true;
@@ -116,6 +119,7 @@ async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
   const { logState } = keys;
   const changed: StandingOptions["changed"] = (lack, size) => events.lackChanged(lack, size);
   const standing = new Standing({ state, logState, changed });
+  state.onAltered = (index) => events.altered(index);
   if (state.damage) events.damaged(state.damage);
   else await standing.look();
   const checkpoints = await Checkpoints.open({
@@ -171,6 +175,10 @@ async function openKeyserver(options: KeyserverOptions): Promise<Keyserver> {
     },
     events,
     limits,
+  };
+  state.onAltered = (index) => {
+    events.altered(index);
+    announceDirectory(server);
   };
   return server;
 }

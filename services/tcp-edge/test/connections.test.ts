@@ -172,6 +172,23 @@ describe("a connection", () => {
     expect(client.closed?.code).toBe(CloseCode.DEVICE_REVOKED);
   });
 
+  it("is sent back once when the directory's store was altered, and may stay when it is back", async () => {
+    await using world = await EdgeWorld.start({ confirmPeriodMs: 20 });
+    const alice = await world.keyserver.newDevice();
+    using client = await world.online(alice);
+    using stranger = await world.connect();
+    world.keyserver.altered = true;
+    await client.until(() => client.isGone);
+    expect(client.closed).toMatchObject({ code: CloseCode.GOING_AWAY });
+    using back = await world.online(alice);
+    // Another replica of the keyserver has not seen it yet.
+    world.keyserver.altered = false;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    world.keyserver.altered = true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect([back.isGone, stranger.isGone]).toEqual([false, false]);
+  });
+
   it("that stays silent is pinged, and then closed", async () => {
     await using world = await EdgeWorld.start({
       limits: { pingIntervalMs: 60, idleTimeoutMs: 200 },

@@ -51,6 +51,8 @@ export class FakeKeyserver {
   readonly #rosters = new Map<RoomId, Roster>();
   readonly changes: MessageInitShape<typeof internal.RosterChangeSchema>[] = [];
   readonly revoked: Uint8Array[] = [];
+  /** Its store was seen to hold other records than it took. */
+  altered = false;
   /** Answers nothing while true. */
   silent = false;
   /** Commits are not hinted at, only confirmed. */
@@ -128,6 +130,7 @@ export class FakeKeyserver {
         changes: this.changes.slice(Number(cursor)),
         revokedDevices: this.revoked,
         directorySize: 1n,
+        altered: this.altered,
       }),
     );
     await this.#bus.serve(

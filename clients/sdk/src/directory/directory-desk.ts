@@ -1,9 +1,10 @@
 import { toHex } from "@sotto/protocol";
 import { isUnknown } from "../connection/session.ts";
-import { SottoClientError } from "../errors.ts";
+import { isConnectionLoss, SottoClientError } from "../errors.ts";
 import type { RoomContext } from "../rooms/room-context.ts";
 import { type AuditFault, type AuditOptions, type AuditReport, auditDirectory } from "./audit.ts";
 import type { DirectoryFault } from "./directory-fault.ts";
+import type { DirectoryServer } from "./directory-server.ts";
 import type { DirectoryStanding } from "./directory-trust.ts";
 
 const onlineTimeoutMs = 30_000;
@@ -61,13 +62,19 @@ export class DirectoryDesk {
 
   async #audit(asked: Omit<AuditOptions, "server" | "note">): Promise<AuditReport> {
     const { online, refusal, directory, signal } = this.#context;
-    try {
-      return await auditDirectory({ ...asked, server: await online(onlineTimeoutMs) });
-    } catch (error) {
-      const note = isNotLetIn(refusal()) ? await directory.note() : undefined;
-      if (!note) throw error;
-      using server = directory.notLetInServer(signal);
-      return await auditDirectory({ ...asked, server, note });
+    for (let isAgain = false; ; isAgain = true) {
+      let server: DirectoryServer | undefined;
+      try {
+        server = await online(onlineTimeoutMs);
+        return await auditDirectory({ ...asked, server });
+      } catch (error) {
+        // A server that finds its store altered at this very look sends its clients back.
+        if (server && !isAgain && isConnectionLoss(error)) continue;
+        const note = isNotLetIn(refusal()) ? await directory.note() : undefined;
+        if (!note) throw error;
+        using stranger = directory.notLetInServer(signal);
+        return await auditDirectory({ ...asked, server: stranger, note });
+      }
     }
   }
 

@@ -227,6 +227,19 @@ test("a server that signs nothing is not followed, and what it altered is found 
   expect(replica.trust.fault).toMatchObject({ kind: "altered-record", index: 2 });
 });
 
+test("a server that says itself that its store was altered is compared with every record that is here", async () => {
+  const { server, replica } = await world(200);
+  await replica.sync(server);
+  server.records = server.records.with(10, await (await TestPerson.named("eve")).create());
+  server.signed = (await replica.records(0, 200)).slice();
+  const last = () => 0.999;
+  await replica.logIn(server, 200, last);
+  expect(replica.trust.fault).toBeUndefined();
+  server.altered = true;
+  await replica.logIn(server, 200, last);
+  expect(replica.trust.fault).toMatchObject({ kind: "altered-record", index: 10 });
+});
+
 test("a server that does not let this device in is asked for its chain, with a note of its own, and nothing else", async () => {
   const { server, replica } = await world(2);
   const own = await TestPerson.named("own");

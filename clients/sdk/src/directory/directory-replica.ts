@@ -183,7 +183,7 @@ export class DirectoryReplica {
 
   /**
    * Reads a few old records again, at a place that `random` chooses: a store that was altered behind the server's
-   * back does not go unseen for long. Rejects with DIRECTORY_FORK.
+   * back does not go unseen for long. All of them where the server says itself that it was. Rejects with DIRECTORY_FORK.
    */
   async recheck(connection: DirectoryServer, random: () => number): Promise<void> {
     if (!this.#checks.oldRecords || this.size === 0) return;
@@ -192,9 +192,20 @@ export class DirectoryReplica {
     const place = Math.floor(random() * (this.size + early)) - early;
     const from = this.size <= recheckedRecords ? 0 : Math.max(0, place);
     const page = await readPage(connection, from, recheckedRecords);
-    const known = await this.records(from, page.records.length);
+    await this.#compare(page, from);
+    if (!page.altered) return;
+    for (let at = 0, given = 1; at < this.size && given > 0; at += given) {
+      const next = await readPage(connection, at, limits.directoryPageRecordsMax);
+      await this.#compare(next, at);
+      given = next.records.length;
+    }
+  }
+
+  /** Holds what the server gives from an index on against what is here. Rejects with DIRECTORY_FORK. */
+  async #compare({ records }: DirectoryPage, from: number): Promise<void> {
+    const known = await this.records(from, records.length);
     for (const [at, bytes] of known.entries()) {
-      const shown = page.records[at];
+      const shown = records[at];
       if (shown && !equalBytes(shown, bytes)) throw await this.#altered(from + at, shown);
     }
   }

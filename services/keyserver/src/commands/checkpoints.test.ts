@@ -175,6 +175,7 @@ test("a store that was altered is read as it is, and neither signed nor added to
   expect(toHex(after.records[1] ?? new Uint8Array())).toBe(toHex(forged));
   expect(after.checkpoint).toEqual(before.checkpoint);
   expect(await server.metric("directory_altered")).toBe(1);
+  expect([before.altered, after.altered]).toEqual([false, true]);
   await expect(world.arrive(server, "dave", invite)).rejects.toMatchObject(restore);
   // One that starts with it shows the same, and whom the record does not concern goes on.
   const again = await world.start({ store });

@@ -66,7 +66,7 @@ test("who is not logged in is given the records of a note that this server signe
     return server.ask(undefined, { case: "readDirectory", value }, "directoryPage");
   };
   const all = await ask(0, note);
-  expect(all).toMatchObject({ from: 0n, size: 2n });
+  expect(all).toMatchObject({ from: 0n, size: 2n, altered: false });
   expect(all.records).toEqual(known.records);
   expect(all.checkpoint).toBeUndefined();
   expect((await ask(1, note, 9)).records).toEqual(known.records.slice(1));

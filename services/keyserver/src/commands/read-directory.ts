@@ -18,9 +18,10 @@ export async function readDirectory(
     if (!server.state.isAltered) throw error;
     return undefined;
   });
+  const altered = server.state.isAltered;
   return {
     case: "directoryPage",
-    value: { from: request.from, records, size, ...(checkpoint ? { checkpoint } : {}) },
+    value: { from: request.from, records, size, altered, ...(checkpoint ? { checkpoint } : {}) },
   };
 }
 
@@ -39,9 +40,10 @@ export async function readKnownRecords(
   const most = Math.max(0, Math.min(limitOf(request), signed.size - from));
   const stored = most > 0 ? await readStore(server, from, most) : [];
   const records = fitting(stored, limits.directoryPageBytesBeforeLoginMax);
+  const { isAltered: altered } = server.state;
   return {
     case: "directoryPage",
-    value: { from: request.from, records, size: BigInt(signed.size) },
+    value: { from: request.from, records, size: BigInt(signed.size), altered },
   };
 }
 

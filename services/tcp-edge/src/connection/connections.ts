@@ -68,6 +68,13 @@ export class Connections implements AsyncDisposable, Iterable<Connection> {
     return this.#draining;
   }
 
+  /** Ends every connection that is logged in: its client comes back, logs in anew, and sees what has changed. */
+  sendBack(message: string): void {
+    const ready = [...this.#open].filter(({ isReady }) => isReady);
+    for (const connection of ready)
+      connection.end(CloseCode.GOING_AWAY, message, this.#spread(ready.length));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
     this.#watch.cancel();

@@ -19,6 +19,7 @@ import {
 } from "@sotto/protocol";
 import type { ConnectedDevices } from "../connection/connected-devices.ts";
 import type { Connection } from "../connection/connection.ts";
+import type { Connections } from "../connection/connections.ts";
 import { eventFrame } from "../connection/frames.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Rosters } from "./rosters.ts";
@@ -28,7 +29,7 @@ export interface HintsOptions {
   readonly rosters: Rosters;
   readonly rooms: Rooms;
   readonly devices: ConnectedDevices;
-  readonly connections: Iterable<Connection>;
+  readonly connections: Iterable<Connection> & Pick<Connections, "sendBack">;
 }
 
 /**
@@ -40,6 +41,8 @@ export class Hints implements AsyncDisposable {
   #directorySize = 0n;
   /** Users who are switched off, as told last; undefined before anything was told. */
   #disabled: string | undefined;
+  /** Replicas of the keyserver find an altered store out one after the other: the first is believed for good. */
+  #altered = false;
   #heard: BusSubscription[] = [];
 
   private constructor(options: HintsOptions) {
@@ -56,6 +59,7 @@ export class Hints implements AsyncDisposable {
       await bus.subscribe(subjects.hintDirectory, ({ data }) => {
         const hint = fromBinary(DirectoryHintSchema, data);
         hints.#directoryGrew(hint.size, hint.revokedDevices);
+        if (hint.altered) hints.#storeAltered();
       }),
       await bus.subscribe(subjects.hintDisabled, ({ data }) =>
         hints.#disabledChanged(fromBinary(DisabledHintSchema, data).users),
@@ -72,6 +76,7 @@ export class Hints implements AsyncDisposable {
     this.#directoryGrew(response.directorySize, response.revokedDevices);
     this.#disabledChanged(response.disabledUsers);
     for (const change of response.changes) this.#rosterChanged(change);
+    if (response.altered) this.#storeAltered();
     if (response.reset) await this.#options.rosters.reload();
   }
 
@@ -118,6 +123,13 @@ export class Hints implements AsyncDisposable {
     if (first) return;
     const frame = eventFrame({ case: "disabledChanged", value: {} });
     for (const connection of connections) connection.tell(frame);
+  }
+
+  /** Who is logged in has looked at another directory than the one of now. */
+  #storeAltered(): void {
+    if (this.#altered) return;
+    this.#altered = true;
+    this.#options.connections.sendBack("the server's key directory was altered: look at it anew");
   }
 
   #grantsChanged(rooms: readonly Uint8Array[]): void {

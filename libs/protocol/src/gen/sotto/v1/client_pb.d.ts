@@ -713,6 +713,13 @@ export declare type DirectoryPage = Message<"sotto.v1.DirectoryPage"> & {
    * @generated from field: sotto.v1.SignedCheckpoint checkpoint = 4;
    */
   checkpoint?: SignedCheckpoint | undefined;
+
+  /**
+   * The server saw that its store holds other records than it took: compare all of them.
+   *
+   * @generated from field: bool altered = 5;
+   */
+  altered: boolean;
 };
 
 /**

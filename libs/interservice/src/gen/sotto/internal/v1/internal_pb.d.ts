@@ -311,6 +311,13 @@ export declare type ConfirmResponse = Message<"sotto.internal.v1.ConfirmResponse
    * @generated from field: repeated bytes disabled_users = 7;
    */
   disabledUsers: Uint8Array[];
+
+  /**
+   * The store was seen to hold other records than it took.
+   *
+   * @generated from field: bool altered = 8;
+   */
+  altered: boolean;
 };
 
 /**
@@ -364,6 +371,13 @@ export declare type DirectoryHint = Message<"sotto.internal.v1.DirectoryHint"> &
    * @generated from field: repeated bytes revoked_devices = 2;
    */
   revokedDevices: Uint8Array[];
+
+  /**
+   * As in ConfirmResponse.
+   *
+   * @generated from field: bool altered = 3;
+   */
+  altered: boolean;
 };
 
 /**
