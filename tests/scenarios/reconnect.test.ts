@@ -1,6 +1,6 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Log, Sequence } from "@sotto/log";
+import { type Appended, type AppendRequest, type Log, LogError, type Sequence } from "@sotto/log";
 import {
   ErrorCode,
   encodeEvent,
@@ -13,7 +13,7 @@ import type { Transport, TransportConnection } from "@sotto/sdk";
 import { tlsTransport } from "@sotto/sdk/node";
 import { expect, test } from "vitest";
 import { TamperingTransport } from "./tampering-transport.ts";
-import { texts, until, World } from "./world.ts";
+import { entries, type Joined, texts, until, World } from "./world.ts";
 
 /** A transport that puts frames of its own among the server's, and cuts connections. */
 class MeddlingTransport implements Transport {
@@ -51,15 +51,14 @@ test("a room that was interrupted on a connection that is gone is read on the ne
   expect((await texts(bob)).at(-1)).toBe("and now?");
 });
 
-/** A log that answers the next message as if it had stored it, once `forgets` was called. */
-function forgetful() {
-  let forgetting = false;
+/** A log that does something else with one message, the next one after `begin` was called. */
+function meddling(instead: (below: Log, request: AppendRequest) => Promise<Appended>) {
+  let next = false;
   const log = (below: Log): Log => ({
     append: async (request) => {
-      if (request.kind !== "m" || !forgetting) return await below.append(request);
-      forgetting = false;
-      const { incarnation, last } = await below.head(request.topic);
-      return { position: { incarnation, sequence: (last + 1) as Sequence }, duplicate: false };
+      if (request.kind !== "m" || !next) return await below.append(request);
+      next = false;
+      return await instead(below, request);
     },
     read: (request) => below.read(request),
     head: (topic) => below.head(topic),
@@ -70,21 +69,33 @@ function forgetful() {
   });
   return {
     log,
-    forgets: () => {
-      forgetting = true;
+    begin: () => {
+      next = true;
     },
   };
 }
 
+/** Drops what this device said itself. What others say it needs, to be caught up. */
+function withoutOwn({ client }: Joined): TamperingTransport["tamper"] {
+  const own = client.profile.device;
+  return (record) =>
+    record.kind === RecordKind.MESSAGE && toHex(readStoredMessage(record.data).device) === own
+      ? undefined
+      : record;
+}
+
 test("a message that the server acknowledged and has not stored goes again after a reconnect, once", async () => {
-  const { log, forgets } = forgetful();
+  const { log, begin } = meddling(async (below, { topic }) => {
+    const { incarnation, last } = await below.head(topic);
+    return { position: { incarnation, sequence: (last + 1) as Sequence }, duplicate: false };
+  });
   await using world = await World.start(undefined, undefined, { log });
   const transport = new MeddlingTransport();
   const alice = await world.person("alice");
   const bob = await world.person("bob", { transport });
   await bob.client.send("general", "one");
   await until("alice reads one", async () => (await texts(alice)).includes("one"));
-  forgets();
+  begin();
   await bob.client.send("general", "two");
   await bob.client.send("general", "three");
   await until("alice reads three", async () => (await texts(alice)).includes("three"));
@@ -109,12 +120,7 @@ test("so does one that was acknowledged before the server came back from an olde
   const copy = join(world.folder, "copy");
   await cp(world.data, copy, { recursive: true });
   await world.startServer();
-  const own = bob.client.profile.device;
-  // What others say he needs, to be caught up.
-  transport.tamper = (record) =>
-    record.kind === RecordKind.MESSAGE && toHex(readStoredMessage(record.data).device) === own
-      ? undefined
-      : record;
+  transport.tamper = withoutOwn(bob);
   await bob.client.send("general", "two");
   await world.stopServer();
   await rm(world.data, { recursive: true });
@@ -125,4 +131,27 @@ test("so does one that was acknowledged before the server came back from an olde
   await alice.client.send("general", "three");
   await until("bob reads three", async () => (await texts(bob)).includes("three"), 20_000);
   expect(await texts(alice)).toEqual(["one", "two", "three"]);
+});
+
+test("a message that was acknowledged keeps its place after the one before it that was refused later", async () => {
+  const { log, begin } = meddling(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    throw new LogError("TOO_LARGE", "refused");
+  });
+  await using world = await World.start(undefined, undefined, { log });
+  const transport = new TamperingTransport();
+  const alice = await world.person("alice");
+  const bob = await world.person("bob", { transport });
+  await bob.client.send("general", "one");
+  await until("alice reads one", async () => (await texts(alice)).includes("one"));
+  // So that the next but one is still in his outbox.
+  transport.tamper = withoutOwn(bob);
+  begin();
+  const refused = expect(bob.client.send("general", "two")).rejects.toThrow();
+  await bob.client.send("general", "three");
+  await refused;
+  await bob.client.send("general", "four");
+  await until("alice reads four", async () => (await texts(alice)).includes("four"));
+  expect(await texts(alice)).toEqual(["one", "three", "four"]);
+  expect((await entries(alice)).map(({ type }) => type)).not.toContain("messages-missing");
 });
