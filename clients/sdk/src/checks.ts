@@ -28,6 +28,8 @@ export interface Checks {
   readonly envelopeSignature: boolean;
   /** A handshake record follows the room's rules: place, kind, who may. */
   readonly envelopeRules: boolean;
+  /** Records that a handshake record names before it count only where they are shown. */
+  readonly recordsBefore: boolean;
   /** A commit does what its envelope says. */
   readonly commitRules: boolean;
   /** A large part is the one that its hash names. */
@@ -68,6 +70,7 @@ export const allChecks: Checks = {
   keyPackage: true,
   envelopeSignature: true,
   envelopeRules: true,
+  recordsBefore: true,
   commitRules: true,
   partHash: true,
   contentPlace: true,

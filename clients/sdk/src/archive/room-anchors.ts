@@ -72,8 +72,8 @@ async function anchorBy(store: ProfileStore, room: RoomId, writer: DeviceId) {
 }
 
 /** The change by which the archive is to hold how this device knows the room now; none where it is not in it. */
-export function anchorDue({ room, phase, roster, rosterHasGaps }: RoomState): StoreChange[] {
-  if (phase !== "active" || !roster || rosterHasGaps) return [];
+export function anchorDue({ room, phase, roster }: RoomState): StoreChange[] {
+  if (phase !== "active" || !roster) return [];
   return [{ table: "archive-queue", key: queueKey(room, roster.foldedTo), value: empty }];
 }
 

@@ -20,8 +20,8 @@ export interface ExternalCommit {
 
 /**
  * Makes an external commit that brings this device into the group that the handshake record `last` left
- * behind. `state.roster` must be the one after `last`. What begins when it wins is kept as `state.pending`: the
- * caller stores it before it sends.
+ * behind. `state.roster` must be the one after `last`, and after what everybody passed over since. What begins when it
+ * wins is kept as `state.pending`: the caller stores it before it sends.
  */
 export async function writeExternalCommit(
   context: RoomContext,
@@ -60,10 +60,10 @@ export async function writeExternalCommit(
 
 /**
  * Throws SERVER_MISBEHAVED unless the group is that of the record's committer, a member; not an older one; and
- * with the members and the policy that the room's records have given it, where this device knows them all.
+ * with no others than the members and the policy that the room's records have given it.
  */
 function checkGroupInfo(
-  { roster, rosterHasGaps, epochSeen, unremoved, policies }: RoomState,
+  { roster, epochSeen, unremoved, policies }: RoomState,
   last: Envelope,
   joined: JoinedGroup,
   policy: Uint8Array,
@@ -79,7 +79,6 @@ function checkGroupInfo(
   // Records that everybody skipped count in the room, and not in the group.
   if (joined.epoch < epochSeen || joined.epoch > toSafeNumber(last.epoch))
     throw refused("is older than what it has seen");
-  if (rosterHasGaps) return;
   const known = (device: string) =>
     roster.devices.has(device as DeviceId) || unremoved.includes(device);
   if (!joined.members.every(({ device }) => known(device)))

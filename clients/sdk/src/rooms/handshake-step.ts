@@ -25,6 +25,7 @@ import { judgeRecord } from "./judge-record.ts";
 import { rosterBeforeEntry } from "./known-by-others.ts";
 import { loseStep } from "./lose-step.ts";
 import type { StepResult } from "./message-step.ts";
+import { lookForMissing, namesAnother } from "./missing-records.ts";
 import { ownAnchorChanges } from "./own-anchor.ts";
 import { type HistoryWord, parsePolicy } from "./policy.ts";
 import { rejoinsMax } from "./rejoin-limit.ts";
@@ -44,7 +45,7 @@ export interface HandshakeStep {
   readonly chains: SenderChains;
   readonly connection: Connection;
   readonly sequence: number;
-  /** What is missing before this record was asked for once more, in vain. */
+  /** What is missing before this record was looked for. */
   readonly readAgain: boolean;
 }
 
@@ -76,13 +77,19 @@ export async function stepHandshake(
   const recordSha256 = toHex(await sha256(data));
   const judged = await judgeRecord(taken, data);
   if (judged.breach) {
-    const step = { ...taken, recordSha256, ...judged };
-    return missedBefore(step) ? missed(step) : passedOver(step);
+    const { sequence } = taken;
+    const { envelope } = judged;
+    if (envelope && context.checks.recordsBefore)
+      await lookForMissing(taken, { sequence, data, sha256: recordSha256, envelope });
+    else if (envelope && state.roster && namesAnother(state.roster, envelope))
+      return believed(taken, state.roster, envelope, recordSha256);
+    return passedOver({ ...taken, recordSha256, ...judged });
   }
   const step: JudgedStep = { ...taken, recordSha256, envelope: judged.envelope, withGroup: [] };
   const before = taken.group && parsePolicy(taken.group.policy).history;
-  const inside = state.rosterHasGaps ? undefined : state.roster?.devices;
+  const inside = state.roster?.devices;
   const group = await nextGroup(step, data);
+  state.followed = undefined;
   foldIn(step, group);
   noteGroup(step, group);
   const entry = (await historyEntry(step)) ?? policyEntry(step, before, group);
@@ -130,55 +137,31 @@ interface BreachedStep extends Omit<JudgedStep, "envelope" | "withGroup"> {
 /** Nobody comes or goes by it, and a commit of this device that was on its way has lost its place. */
 function passedOver(step: BreachedStep): HandshakeResult {
   const { context, state, group, sequence, envelope, breach, recordSha256: sha256 } = step;
-  context.notices.keep(
-    state.room,
-    `a change of this room that breaks its rules was not followed: ${breach.message}`,
-  );
+  if (sequence > state.toldTo)
+    context.notices.keep(
+      state.room,
+      `a change of this room that breaks its rules was not followed: ${breach.message}`,
+    );
+  state.toldTo = Math.max(state.toldTo, sequence);
   state.pending = undefined;
   state.given = [];
   if (state.roster && state.roster.foldedTo < sequence) {
-    const next = envelope && { sha256, epoch: toSafeNumber(envelope.epoch) };
+    const next = envelope && { sha256, epoch: Number(envelope.epoch) };
+    state.followed ??= state.roster;
     state.roster = passOver(state.roster, sequence, next);
     state.skipped = [...state.skipped, sequence];
   }
   return { result: { changes: [], groupChanged: false }, group };
 }
 
-/** A record follows one that this device was not given, or was given another way: to be read once more. */
-export class RecordsMissing extends Error {
-  override readonly name = "RecordsMissing";
-}
-
-function missedBefore({ state, envelope }: BreachedStep): boolean {
-  const { roster } = state;
-  if (!roster || !envelope) return false;
-  const previous = toSafeNumber(envelope.previousSequence);
-  return (
-    previous > roster.foldedTo ||
-    (previous === roster.foldedTo && toHex(envelope.previousSha256) !== roster.headHash)
-  );
-}
-
-/** What the others know came to pass without this device: it goes on only by coming back. */
-function missed(step: BreachedStep): HandshakeResult {
-  const { state, group, sequence, envelope, recordSha256 } = step;
-  if (!step.readAgain) throw new RecordsMissing("the server held back records of this room");
-  const { roster } = state;
-  const committer = toHex(envelope?.committer?.device ?? new Uint8Array()) as DeviceId;
-  if (roster && envelope)
-    // Only who is known here as a member says who else comes and goes.
-    state.roster = roster.devices.has(committer)
-      ? foldRoster(roster, envelope, sequence, recordSha256)
-      : {
-          ...roster,
-          foldedTo: sequence,
-          headHash: recordSha256,
-          epoch: toSafeNumber(envelope.epoch),
-        };
-  state.rosterHasGaps = true;
-  state.since = {};
-  state.pending = undefined;
-  state.given = [];
+/** Where nobody checks what a record says of those before it: this device comes back by it. */
+function believed(
+  { state, group, sequence: foldedTo }: HandshakeStep,
+  roster: Roster,
+  { epoch }: Envelope,
+  headHash: string,
+): HandshakeResult {
+  state.roster = { ...roster, foldedTo, headHash, epoch: Number(epoch) };
   loseStep(state, "the server did not give this device all that changed in this room");
   return { result: { changes: [], groupChanged: false }, group };
 }
@@ -215,7 +198,6 @@ async function mergeOwn(step: JudgedStep, won: PendingRecord): Promise<Group | u
     if (next === group) await group.confirm(won.staged);
     if (envelope.kind === EnvelopeKind.REJOIN) {
       state.roster = await rosterOnEntry(step, next, state.roster);
-      state.rosterHasGaps = false;
       state.since = sinceOf(state.roster, state.since, state.reading);
     }
     state.phase = "active";
@@ -258,7 +240,6 @@ async function enter(step: JudgedStep, data: Uint8Array): Promise<Group | undefi
     state.skipped = [];
     state.contradictedBy = [];
     state.roster = await rosterOnEntry(step, group, before ?? state.roster);
-    state.rosterHasGaps = false;
     if (!before) state.enteredAtSize = toSafeNumber(envelope.directorySize);
     state.since = sinceOf(state.roster, {}, state.reading);
     state.renewed = { at: context.clock.now(), sent: state.senderSequence };
@@ -348,7 +329,7 @@ function policyEntry(
 
 /** Who is in the room with another device too, which neither came nor went with this record. */
 function devicesOf({ state }: JudgedStep, moved: readonly Leaf[]): { devicesOf?: UserId[] } {
-  if (!state.roster || state.rosterHasGaps) return {};
+  if (!state.roster) return {};
   const those = new Set(leaves(moved).map(({ device }) => device));
   const others = [...state.roster.devices.values()].filter(({ device }) => !those.has(device));
   const staying = new Set(others.map(({ user }) => user));

@@ -13,11 +13,10 @@ import type { RoomState } from "./room-state.ts";
 export function ownAnchorChanges({
   room,
   roster,
-  rosterHasGaps,
   resets,
   enteredAtSize,
 }: RoomState): StoreChange[] {
-  if (!roster || rosterHasGaps) return [];
+  if (!roster) return [];
   const bytes = toHex(toBinary(RosterSchema, rosterToMessage(roster)));
   const json = { version: 1, roster: bytes, resets, enteredAtSize };
   return [{ table: "meta", key: keyOf(room), value: utf8(JSON.stringify(json)) }];
@@ -28,9 +27,9 @@ export async function newestAnchor(
   of: Anchored,
   state: RoomState,
 ): Promise<RoomAnchor | undefined> {
-  const { room, roster, rosterHasGaps, resets, enteredAtSize } = state;
+  const { room, roster, resets, enteredAtSize } = state;
   const candidates = [
-    roster && !rosterHasGaps ? { roster, resets, enteredAtSize } : undefined,
+    roster ? { roster, resets, enteredAtSize } : undefined,
     await ownAnchor(of.store, room),
     await anchorOf(of, room),
   ].filter((anchor) => anchor !== undefined);

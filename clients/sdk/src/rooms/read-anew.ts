@@ -3,7 +3,7 @@ import { type DeviceId, type Envelope, EnvelopeKind, toHex, toSafeNumber } from 
 import { sha256 } from "../bytes.ts";
 import { judgeRecord, type RecordPlace } from "./judge-record.ts";
 import { loseStep } from "./lose-step.ts";
-import type { RoomState } from "./room-state.ts";
+import { type RoomState, rewind } from "./room-state.ts";
 
 /**
  * A room's log that is read from its beginning because the server replaced it. Where it lacks what this device has
@@ -13,7 +13,9 @@ import type { RoomState } from "./room-state.ts";
 export class ReadAnew {
   /** Begins. What the state says then begins it again where the process ends before the log is read. */
   static begin(state: RoomState): ReadAnew {
+    rewind(state);
     Object.assign(state, { incarnation: "", cursor: 0, cursorSha256: "", readAnew: true });
+    state.toldTo = 0;
     state.reading += 1;
     return new ReadAnew(state.roster);
   }

@@ -41,7 +41,7 @@ async function write(room: RoomReplica, connection: Connection) {
   if (state.phase !== "lost") return undefined;
   const last = await lastHandshake(context, state, connection);
   // Nobody is in the group that a skipped record began: the next commit of a member heals that.
-  if (state.skipped.includes(state.roster?.foldedTo ?? 0)) return undefined;
+  if (state.skipped.includes((state.followed ?? state.roster)?.foldedTo ?? 0)) return undefined;
   giveUp(state);
   const written = await writeExternalCommit(context, state, connection, last);
   await room.persist([], false);

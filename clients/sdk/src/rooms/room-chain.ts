@@ -17,7 +17,7 @@ export interface ChainRecord {
 }
 
 /** Records between what is known of a room and its last one; who was away for longer is let in by a member. */
-const chainRecordsMax = 5000;
+const recordsMax = 5000;
 
 /** The room's handshake record at a sequence; without one, its last. Rejects with the server's refusal. */
 export async function handshakeAt(
@@ -26,32 +26,49 @@ export async function handshakeAt(
   room: RoomId,
   sequence = 0,
 ): Promise<ChainRecord> {
+  return await readRecord(context, connection, await recordAt(connection, room, sequence));
+}
+
+/** As `handshakeAt`, whatever the record holds. */
+export async function recordAt(
+  connection: Connection,
+  room: RoomId,
+  sequence = 0,
+): Promise<Omit<ChainRecord, "envelope">> {
   const value = { room: fromHex(room), sequence: BigInt(sequence) };
   const record = await connection.request({ case: "getHandshake", value }, "handshakeRecord");
   const shown = toSafeNumber(record.sequence);
   if (sequence > 0 && shown !== sequence) throw anotherRoom();
-  const hash = toHex(await sha256(record.data));
-  const envelope = await readEnvelope(context, connection, record.data);
-  return { sequence: shown, data: record.data, sha256: hash, envelope };
+  return { sequence: shown, data: record.data, sha256: toHex(await sha256(record.data)) };
+}
+
+/** Rejects with `SottoError` where it is no envelope that its committer has signed. */
+export async function readRecord(
+  context: RoomContext,
+  connection: Connection,
+  record: Omit<ChainRecord, "envelope">,
+): Promise<ChainRecord> {
+  return { ...record, envelope: await readEnvelope(context, connection, record.data) };
 }
 
 /**
  * The records behind `known` up to `newest`, the oldest first: each is the one that the next names as before it, by
- * its hash. Rejects with SERVER_MISBEHAVED where they do not lead there.
+ * its hash. Rejects with SERVER_MISBEHAVED where they do not lead there, with REFUSED where there are more than `max`.
  */
 export async function chainBehind(
   context: RoomContext,
   connection: Connection,
   newest: ChainRecord,
   known: { readonly room: RoomId; readonly sequence: number },
+  max = recordsMax,
 ): Promise<ChainRecord[]> {
   const records: ChainRecord[] = [];
   for (let record = newest; record.sequence > known.sequence; ) {
     records.unshift(record);
-    const previous = toSafeNumber(record.envelope.previousSequence);
+    const previous = Number(record.envelope.previousSequence);
     if (previous <= known.sequence) break;
     if (previous >= record.sequence) throw anotherRoom();
-    if (records.length >= chainRecordsMax)
+    if (records.length >= max)
       throw new SottoClientError("REFUSED", "too much has changed in the room meanwhile");
     const before = await handshakeAt(context, connection, known.room, previous);
     if (before.sha256 !== toHex(record.envelope.previousSha256)) throw anotherRoom();
@@ -82,14 +99,14 @@ export async function foldChain(
   let roster = known;
   for (const { sequence, data, sha256: hash, envelope } of records) {
     const follows =
-      toSafeNumber(envelope.previousSequence) === roster.foldedTo &&
+      Number(envelope.previousSequence) === roster.foldedTo &&
       toHex(envelope.previousSha256) === roster.headHash;
     if (!follows) throw anotherRoom();
     const step = { context, connection, sequence, state: { ...state, roster } };
     const { breach } = await judgeRecord(step, data);
     if (breach) skipped.push(sequence);
     roster = breach
-      ? passOver(roster, sequence, { sha256: hash, epoch: toSafeNumber(envelope.epoch) })
+      ? passOver(roster, sequence, { sha256: hash, epoch: Number(envelope.epoch) })
       : foldRoster(roster, envelope, sequence, hash);
   }
   return { roster, skipped };

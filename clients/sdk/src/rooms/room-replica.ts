@@ -17,9 +17,10 @@ import type { Connection } from "../connection/connection.ts";
 import { isConnectionLoss, serverError } from "../errors.ts";
 import { isOfObject } from "../media/announcements.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
-import { RecordsMissing, stepHandshake } from "./handshake-step.ts";
+import { stepHandshake } from "./handshake-step.ts";
 import { type Kept, KeptAside } from "./kept-aside.ts";
 import { openEarly, type StepResult, stepMessage } from "./message-step.ts";
+import { MissingRecords, RecordsMissing } from "./missing-records.ts";
 import { ReadAnew } from "./read-anew.ts";
 import type { RoomContext } from "./room-context.ts";
 import { isHearsay, type RoomState } from "./room-state.ts";
@@ -76,8 +77,7 @@ export class RoomReplica {
   #closed = false;
   #retired = false;
   #anew: ReadAnew | undefined;
-  /** The handshake record from which on the room was read once more, because one behind it did not come. */
-  #readAgain: number | undefined;
+  readonly #missing = new MissingRecords();
   /** What a store that failed did not take: without it the next commit would skip over records. */
   #unsaved: readonly StoreChange[] = [];
 
@@ -142,6 +142,7 @@ export class RoomReplica {
     await this.#serial.idle();
     // A newer connection may have taken over at any wait: then this one has no say any more.
     if (this.#subscribedOn !== connection) return;
+    this.#missing.subscribing(connection, this.state);
     const { incarnation, cursor, cursorSha256 } = this.state;
     const after = create(PositionSchema, {
       incarnation: fromHex(incarnation),
@@ -178,7 +179,8 @@ export class RoomReplica {
       this.#unsubscribed = unsubscribe(connection, this.room);
       return;
     }
-    this.#incoming.push({ connection, record });
+    for (const due of this.#missing.inPlace(record, this.room))
+      this.#incoming.push({ connection, record: due });
     void this.#pump();
   }
 
@@ -343,9 +345,9 @@ export class RoomReplica {
     }
     if (await this.#anew?.take({ ...this.#parts(), connection, sequence }, record.data))
       return { changes: [], groupChanged: false };
-    const foldedTo = this.state.roster?.foldedTo;
+    const readAgain = this.#missing.readAgain(sequence);
     const { result, group } = await stepHandshake(
-      { ...this.#parts(), connection, sequence, readAgain: this.#readAgain === foldedTo },
+      { ...this.#parts(), connection, sequence, readAgain },
       record.data,
     );
     this.group = group;
@@ -374,12 +376,7 @@ export class RoomReplica {
     if (this.#closed || this.context.signal.aborted) return;
     const connection = this.#subscribedOn;
     if (error instanceof RecordsMissing) {
-      this.#readAgain = this.state.roster?.foldedTo ?? 0;
-      if (this.#readAgain < this.state.cursor) {
-        this.state.reading += 1;
-        this.state.cursor = this.#readAgain;
-        this.state.cursorSha256 = this.state.roster?.headHash ?? "";
-      }
+      this.#missing.found(error, this.state);
     } else if (!isConnectionLoss(error)) {
       this.context.notice(
         this.room,

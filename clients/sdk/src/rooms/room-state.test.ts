@@ -1,6 +1,7 @@
+import type { Roster } from "@sotto/identity";
 import { expect, test } from "vitest";
-import { utf8 } from "../bytes.ts";
-import { giveUp, newRoomState, parseRoomState, roomChange, sinceOf } from "./room-state.ts";
+import { textOf, utf8 } from "../bytes.ts";
+import { giveUp, newRoomState, parseRoomState, rewind, roomChange, sinceOf } from "./room-state.ts";
 
 const room = "aa".repeat(16);
 
@@ -30,7 +31,7 @@ test("a room that was stored before rooms healed themselves is read on", () => {
     since: {},
     rejoins: [],
     policies: [],
-    rosterHasGaps: false,
+    followed: undefined,
   });
   expect(state.renewed).toEqual({ at: 0, sent: 4 });
   expect(state.pending?.staged).toEqual(new Uint8Array([1, 2]));
@@ -74,4 +75,37 @@ test("since when people are there is kept while they stay, and goes with them", 
 test("since when people are there in a profile of before readings were told apart is read on", () => {
   const value = utf8(JSON.stringify({ ...first, since: { u1: 5 } }));
   expect(parseRoomState(value).since).toEqual({ u1: { reading: 0, sequence: 5 } });
+});
+
+const roster = (foldedTo: number): Roster => ({
+  room: room as Roster["room"],
+  foldedTo,
+  headHash: `${foldedTo}0`.repeat(16),
+  epoch: 1,
+  devices: new Map(),
+  admins: [],
+  former: [],
+  direct: [],
+  directorySize: 2,
+});
+
+test("a room goes back to before what was passed over, and forgets that it was", () => {
+  const state = newRoomState(room as Roster["room"], 1);
+  Object.assign(state, { roster: roster(16), followed: roster(12), cursor: 17, skipped: [12, 14] });
+  const value = roomChange(state).value ?? new Uint8Array();
+  const read = parseRoomState(value);
+  expect(read).toEqual(state);
+  rewind(read);
+  expect(read).toMatchObject({ roster: roster(12), cursor: 12, skipped: [12] });
+  expect(read.cursorSha256).toBe(roster(12).headHash);
+  expect(read.followed).toBeUndefined();
+});
+
+test("a room that a former version came back into without knowing who is there is known by others", () => {
+  const state = newRoomState(room as Roster["room"], 1);
+  state.roster = roster(12);
+  const json = JSON.parse(textOf(roomChange(state).value ?? new Uint8Array()));
+  const stored = (gaps: boolean) => utf8(JSON.stringify({ ...json, rosterHasGaps: gaps }));
+  expect(parseRoomState(stored(false)).roster).toEqual(roster(12));
+  expect(parseRoomState(stored(true)).roster).toBeUndefined();
 });

@@ -82,8 +82,10 @@ export interface RoomState {
   unremoved: readonly string[];
   /** The policy (hex) of the group, and those that were set since and that it may have. */
   policies: readonly string[];
-  /** Changes of the room are not known here: there may be members whom the roster does not hold. */
-  rosterHasGaps: boolean;
+  /** The roster after the last record that was followed, where this device passed over others since. */
+  followed: Roster | undefined;
+  /** Up to here people were told of what was passed over. */
+  toldTo: number;
   /** Size of the directory by which this device was let in: it does not know who had left by then. */
   enteredAtSize: number;
   /** Why this device had to come back; empty where it did not. */
@@ -125,7 +127,8 @@ export function newRoomState(room: RoomId, entered: number): RoomState {
     contradictedBy: [],
     unremoved: [],
     policies: [],
-    rosterHasGaps: false,
+    followed: undefined,
+    toldTo: 0,
     enteredAtSize: 0,
     lostBecause: "",
     epochSeen: 0,
@@ -151,11 +154,12 @@ export function wasTakenOut({ phase, roster }: RoomState, device: DeviceId): boo
 
 /** The change that stores the state. */
 export function roomChange(state: RoomState): StoreChange {
-  const { roster, pending, given, ...rest } = state;
+  const { roster, followed, pending, given, ...rest } = state;
   const json = {
     version: 1,
     ...rest,
-    roster: roster && toHex(toBinary(RosterSchema, rosterToMessage(roster))),
+    roster: roster && rosterHex(roster),
+    followed: followed && rosterHex(followed),
     pending: pending && pendingJson(pending),
     given: given.map(pendingJson),
   };
@@ -165,9 +169,8 @@ export function roomChange(state: RoomState): StoreChange {
 /** The state in a stored value. */
 export function parseRoomState(value: Uint8Array): RoomState {
   const json = JSON.parse(textOf(value));
-  const roster = json.roster
-    ? rosterFromMessage(fromBinary(RosterSchema, fromHex(json.roster)))
-    : undefined;
+  // Stored by a version that came back without knowing who is there: what others know of the room counts.
+  const roster = json.rosterHasGaps ? undefined : parseRoster(json.roster);
   return {
     room: parseRoomId(String(json.room)),
     phase: json.phase,
@@ -191,7 +194,8 @@ export function parseRoomState(value: Uint8Array): RoomState {
     contradictedBy: json.contradictedBy ?? [],
     unremoved: json.unremoved ?? [],
     policies: json.policies ?? [],
-    rosterHasGaps: json.rosterHasGaps ?? false,
+    followed: parseRoster(json.followed),
+    toldTo: json.toldTo ?? 0,
     enteredAtSize: json.enteredAtSize ?? 0,
     lostBecause: json.lostBecause ?? "",
     epochSeen: json.epochSeen ?? 0,
@@ -200,6 +204,14 @@ export function parseRoomState(value: Uint8Array): RoomState {
     skipped: json.skipped,
     telling: { ...nothingTold, entered: json.telling?.missing ?? 0, ...json.telling },
   };
+}
+
+function rosterHex(roster: Roster): string {
+  return toHex(toBinary(RosterSchema, rosterToMessage(roster)));
+}
+
+function parseRoster(hex: string | undefined): Roster | undefined {
+  return hex ? rosterFromMessage(fromBinary(RosterSchema, fromHex(hex))) : undefined;
 }
 
 type PendingJson = Omit<PendingRecord, "staged"> & { readonly staged: string };
@@ -229,6 +241,20 @@ export function giveUp(state: RoomState): void {
   if (!state.pending) return;
   state.given = [...state.given, state.pending].slice(-givenMax);
   state.pending = undefined;
+}
+
+/** Back to the last record that was followed: what comes after it is read once more. */
+export function rewind(state: RoomState): void {
+  const roster = state.followed ?? state.roster;
+  if (!roster) return;
+  const { foldedTo, headHash } = roster;
+  state.roster = roster;
+  state.followed = undefined;
+  state.skipped = state.skipped.filter((sequence) => sequence <= foldedTo);
+  if (foldedTo >= state.cursor) return;
+  state.reading += 1;
+  state.cursor = foldedTo;
+  state.cursorSha256 = headHash;
 }
 
 /** Since when everybody of a roster has been there: as known before, else since the device entered in this reading. */

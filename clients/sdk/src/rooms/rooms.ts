@@ -98,14 +98,17 @@ export class Rooms {
     this.#resumed = connection;
     const listed = await connection.request({ case: "listRooms", value: {} }, "roomList");
     const outside: RoomId[] = [];
+    const inside: [RoomId, number][] = [];
     for (const entry of listed.rooms) {
       const entered = toSafeNumber(entry.entered);
       const room = parseRoomId(entry.room);
+      if (entered > 0) inside.push([room, entered]);
       if (entered > 0) await this.#ensure(room, entered);
       else if (!this.#known.isIn(room)) outside.push(room);
     }
     this.#comingIn.begin(connection, outside);
     await Promise.all(this.all().map((room) => this.#follow(room, connection)));
+    for (const [room, entered] of inside) void this.#enterAgain(connection, room, entered);
   }
 
   /** The server says that this device was let into a room. Before `resume` it need not: that asks for all of them. */
@@ -114,6 +117,23 @@ export class Rooms {
     this.#comingIn.letIn(room);
     const { room: fresh, begun } = await this.#ensure(room, sequence);
     if (fresh && begun) await this.#follow(fresh, connection);
+    else void this.#enterAgain(connection, room, sequence);
+  }
+
+  /** A device may read only after it was let in that it had been removed before. */
+  async #enterAgain(connection: Connection, id: RoomId, entered: number): Promise<void> {
+    const replica = this.#known.get(id)?.replica;
+    if (!replica) return;
+    const { state } = replica;
+    const isRead = () => state.phase === "left" || state.cursor >= entered;
+    try {
+      await replica.until(isRead, stepTimeoutMs);
+      if (connection !== this.#resumed || connection.closed || state.phase !== "left") return;
+      const { room, begun } = await this.#ensure(id, entered);
+      if (room && begun) await this.#follow(room, connection);
+    } catch {
+      // The next login finds it.
+    }
   }
 
   take(connection: Connection, record: RecordMessage): void {
