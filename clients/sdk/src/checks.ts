@@ -46,7 +46,7 @@ export interface Checks {
   readonly sayAgain: boolean;
   /** What a device comes back by is of a member, and not older than what it has seen. */
   readonly groupInfo: boolean;
-  /** A device comes only into rooms as its user's devices know them; into a direct conversation only of its two people. */
+  /** A device comes only into rooms as its user's devices or their inviter know them, and into its own direct conversations. */
   readonly roomAnchor: boolean;
   /** Nobody is let in again of whom this device cannot know that they were never removed. */
   readonly formerMembers: boolean;

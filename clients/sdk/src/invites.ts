@@ -2,6 +2,7 @@ import {
   createGrant,
   type Invite,
   type InviteKeys,
+  type InviteRoster,
   inviteKeys,
   makeInvite,
   signReset,
@@ -11,6 +12,7 @@ import { randomBytes, sha256 } from "./bytes.ts";
 import { SottoClientError } from "./errors.ts";
 import type { People } from "./people.ts";
 import type { RoomDesk } from "./room-desk.ts";
+import { publishRoster } from "./rooms/invited-room.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
 
 /** For whom an invite is, and for what. */
@@ -59,8 +61,9 @@ export async function createInvite(
     { inviter: context.profile, inviteKey: inviteKey.publicKey, rooms, expiresAt },
     context.signKey,
   );
+  const rosters = await rostersOf(context, desk, rooms);
   await register(context, secret, options.uses ?? 1, grant);
-  return await write(context, secret, { rooms });
+  return await write(context, secret, { rooms, rosters });
 }
 
 /**
@@ -87,16 +90,33 @@ async function createResetInvite(
   const place = { seq: user.chain.length, prev: user.chain.at(-1) ?? "" };
   const word = { user: user.id, inviteKey: inviteKey.publicKey, prev: place.prev };
   const allowed = await signReset(word, expiresAt, by);
+  const rosters = await rostersOf(context, desk, rooms);
   await register(context, secret, 1, new Uint8Array());
   await promised.promise(user.id, inviteKey.publicKey, rooms);
   return await write(context, secret, {
     rooms: [],
+    rosters,
     reset: { ...allowed, ...place, user: user.id, name: user.name },
   });
 }
 
 function roomsOf(desk: RoomDesk, { rooms }: InviteOptions): RoomId[] {
   return rooms ? rooms.map((room) => desk.find(room).room) : [desk.general().room];
+}
+
+/** How this device knows the rooms: a newcomer is told by the invite, and takes no other's word. */
+async function rostersOf(
+  context: RoomContext,
+  desk: RoomDesk,
+  rooms: readonly RoomId[],
+): Promise<InviteRoster[]> {
+  const connection = await context.online(30_000);
+  const rosters: InviteRoster[] = [];
+  for (const id of rooms) {
+    const roster = await publishRoster(context, connection, await desk.target(id));
+    if (roster) rosters.push(roster);
+  }
+  return rosters;
 }
 
 interface InviteSecret extends InviteKeys {
@@ -130,7 +150,7 @@ async function register(
 async function write(
   { profile, directory }: RoomContext,
   { secret, expiresAt }: InviteSecret,
-  fields: Pick<Invite, "rooms" | "reset">,
+  fields: Pick<Invite, "rooms" | "rosters" | "reset">,
 ): Promise<CreatedInvite> {
   const chain = directory.directory.user(profile.user)?.chain ?? [];
   const { logKey } = directory.trust;

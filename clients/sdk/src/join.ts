@@ -24,6 +24,7 @@ import { mayPass, SottoClientError, serverError } from "./errors.ts";
 import type { ProfileStore } from "./ports/profile-store.ts";
 import type { Transport } from "./ports/transport.ts";
 import { forgetProfile, type Profile, profileChanges } from "./profile.ts";
+import { invitedRoomChanges } from "./rooms/invited-room.ts";
 
 /** How somebody makes an account with an invite. */
 export interface JoinOptions {
@@ -78,6 +79,7 @@ export async function join(options: JoinOptions): Promise<Profile> {
     const { inviter, logKey } = invite;
     const owed = inviter && { ...inviter.head, inviter };
     const kept = [...profileChanges(profile), ...logKeyChanges(logKey), owedHeadChange(owed)];
+    kept.push(...invitedRoomChanges(invite));
     await store.commit([...kept, beginningChange("join")]);
     await connection.request({ case: "register", value: { serverToken, record } }, "registered");
   } catch (error) {

@@ -59,7 +59,13 @@ export {
   verifyArrival,
   verifyGrant,
 } from "./grant.ts";
-export { type Invite, type InviteReset, makeInvite, parseInvite } from "./invite.ts";
+export {
+  type Invite,
+  type InviteReset,
+  type InviteRoster,
+  makeInvite,
+  parseInvite,
+} from "./invite.ts";
 export { type InviteKeys, inviteKeys } from "./invite-keys.ts";
 export { type LinkCode, makeLinkCode, parseLinkCode } from "./link-code.ts";
 export { leafHash, type MerkleGrowth, type MerkleLevels, MerkleTree, nodeHash } from "./merkle.ts";

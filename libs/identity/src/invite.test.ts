@@ -29,6 +29,11 @@ const full: Invite = {
   },
   suite: "classical",
   rooms: [parseRoomId(randomBytes(16)), parseRoomId(randomBytes(32))],
+  rosters: [16, 32].map((length) => ({
+    room: parseRoomId(randomBytes(length)),
+    sha256: randomBytes(32),
+    bytes: 70_000,
+  })),
   secret: randomBytes(32),
   expiresAt: 1_700_000_000_000,
 };

@@ -43,6 +43,8 @@ export interface Invite {
   readonly suite?: InviteSuite;
   /** Rooms that it grants. */
   readonly rooms: readonly RoomId[];
+  /** How the inviter knew rooms into which the newcomer is let: the newcomer comes into no others under their ids. */
+  readonly rosters?: readonly InviteRoster[];
   /** 32 bytes. */
   readonly secret: Uint8Array;
   /** Wall time, ms; 0 never. */
@@ -56,6 +58,15 @@ export interface Inviter {
   readonly chainHead: Uint8Array;
   /** The directory's head when the invite was made. */
   readonly head: DirectoryHead;
+}
+
+/** Where the roster of a room, as the inviter had it, is found: a part of the room, named by its hash. */
+export interface InviteRoster {
+  readonly room: RoomId;
+  /** SHA-256 of the encoded Roster, 32 bytes. */
+  readonly sha256: Uint8Array;
+  /** Its length. */
+  readonly bytes: number;
 }
 
 /** The owner's word that an identity may begin anew: what `ResetAllowance` holds, for whom, and where it goes on. */
@@ -110,6 +121,11 @@ function fieldsOf(invite: Invite): [number, Uint8Array][] {
     fields.push([Tag.inviter, new Uint8Array([...fromHex(user), ...chainHead, ...shown])]);
   }
   for (const room of invite.rooms) fields.push([Tag.room, fromHex(room)]);
+  for (const { room, sha256, bytes } of invite.rosters ?? [])
+    fields.push([
+      Tag.roster,
+      Uint8Array.from([...sha256, ...numberBytes(bytes), ...fromHex(room)]),
+    ]);
   if (invite.expiresAt > 0) fields.push([Tag.expires, numberBytes(invite.expiresAt)]);
   if (invite.reset) {
     const { user, device, expires, signature, seq, prev, name } = invite.reset;
@@ -129,6 +145,7 @@ function readFields(fields: Map<number, Uint8Array[]>): Omit<Invite, "host" | "p
   const logKey = one(Tag.logKey);
   const auditorKeys = all(Tag.auditor).map((key) => sized(key, 32));
   const inviter = one(Tag.inviter);
+  const rosters = all(Tag.roster).map(readRoster);
   const expires = one(Tag.expires);
   const reset = one(Tag.reset);
   const suite = one(Tag.suite);
@@ -140,6 +157,7 @@ function readFields(fields: Map<number, Uint8Array[]>): Omit<Invite, "host" | "p
     ...(reset ? { reset: readReset(reset) } : {}),
     ...(suite ? { suite: readSuite(sized(suite, 1)) } : {}),
     rooms: all(Tag.room).map((room) => parseRoomId(room)),
+    ...(rosters.length > 0 ? { rosters } : {}),
     secret: sized(one(Tag.secret), 32),
     expiresAt: expires ? readNumber(sized(expires, 8)) : 0,
   };
@@ -151,6 +169,18 @@ function readInviter(value: Uint8Array): Inviter {
     chainHead: value.slice(16, 48),
     head: { size: readNumber(value.subarray(48, 56)), root: value.slice(56) },
   };
+}
+
+const rosterFixedBytes = 40;
+/** As of any part; readers set memory aside by it. */
+const rosterBytesMax = 16 * 1024 * 1024;
+
+function readRoster(value: Uint8Array): InviteRoster {
+  if (value.length <= rosterFixedBytes) throw new InviteError("the part after # is not whole");
+  const bytes = readNumber(value.subarray(32, rosterFixedBytes));
+  if (bytes > rosterBytesMax) throw new InviteError("the part after # is damaged");
+  const room = parseRoomId(value.subarray(rosterFixedBytes));
+  return { room, sha256: value.slice(0, 32), bytes };
 }
 
 function readSuite([number]: Uint8Array): InviteSuite {

@@ -9,11 +9,12 @@ export const Tag = {
   expires: 7,
   reset: 8,
   suite: 9,
+  roster: 10,
 } as const;
 
 const version = 1;
 const known: ReadonlySet<number> = new Set(Object.values(Tag));
-const repeated: ReadonlySet<number> = new Set([Tag.auditor, Tag.room]);
+const repeated: ReadonlySet<number> = new Set([Tag.auditor, Tag.room, Tag.roster]);
 
 /** Thrown for a text that is no invite or code of Sotto, or not a whole one. */
 export class InviteError extends Error {

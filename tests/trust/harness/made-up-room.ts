@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { signEnvelope, signerFromSeed } from "@sotto/identity";
+import { decodeEnvelope, sha256, signEnvelope, signerFromSeed } from "@sotto/identity";
 import { createMls, type Group } from "@sotto/mls";
 import {
   AppendedSchema,
@@ -21,14 +21,23 @@ import { loadProfile, type Profile } from "@sotto/sdk";
 import type { Joined } from "../../scenarios/world.ts";
 import type { HostileWorld } from "./hostile-world.ts";
 import { textsOpened } from "./spy.ts";
-import type { RequestBody, Tampering, Wire } from "./wire.ts";
+import { type Tampering, Wire } from "./wire.ts";
 
 /** One-time KeyPackages that a person's device publishes, as the server sees them. */
 export class KeyPackagesSeen {
   readonly all: Uint8Array[] = [];
 
-  note(body: RequestBody): void {
-    if (body.case === "publishKeyPackages") this.all.push(...body.value.oneTime);
+  tampering(): Tampering {
+    return {
+      request: (body) => {
+        if (body.case === "publishKeyPackages") this.all.push(...body.value.oneTime);
+        return undefined;
+      },
+    };
+  }
+
+  wire(): Wire {
+    return new Wire(this.tampering());
   }
 }
 
@@ -54,12 +63,13 @@ export class MadeUpRoom {
     this.#record = record;
   }
 
-  /** `stranger` has an account of the server, and its help. */
+  /** `stranger` has an account of the server, and its help. `after`: the true room's last change, where it shall follow that. */
   static async by(
     stranger: Joined,
     hostile: HostileWorld,
     room: RoomId,
     invited: readonly Invited[],
+    after?: RecordMessage,
   ): Promise<MadeUpRoom> {
     const profile = await loadProfile(stranger.store);
     if (!profile) throw new Error("the stranger has no profile");
@@ -85,9 +95,9 @@ export class MadeUpRoom {
     const envelope = create(EnvelopeSchema, {
       version: 1,
       room: fromHex(room),
-      previousSequence: 1n,
-      previousSha256: new Uint8Array(32),
-      epoch: 1n,
+      previousSequence: after?.sequence ?? 1n,
+      previousSha256: after ? await sha256(after.data) : new Uint8Array(32),
+      epoch: after ? decodeEnvelope(after.data).epoch + 1n : 1n,
       kind: EnvelopeKind.ADD,
       committer: leaf({ user, device }),
       added: invited.map((one) => leaf(one.profile)),

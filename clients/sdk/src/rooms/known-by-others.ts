@@ -1,9 +1,10 @@
 import { type Roster, rosterFromMessage, usersOf } from "@sotto/identity";
-import { fromHex } from "@sotto/protocol";
+import { fromHex, toHex, toSafeNumber } from "@sotto/protocol";
 import type { RoomAnchor } from "../archive/room-anchors.ts";
 import type { Connection } from "../connection/connection.ts";
 import { SottoClientError } from "../errors.ts";
 import { checkDirectPeople } from "./direct-people.ts";
+import { invitedRoom, rosterOfInvite } from "./invited-room.ts";
 import { newestAnchor } from "./own-anchor.ts";
 import {
   anotherRoom,
@@ -17,9 +18,10 @@ import type { RoomState } from "./room-state.ts";
 
 /**
  * The roster after a room's last handshake record, for a device that has not followed the room: that record must come
- * out of where this device or another one of this user knew the room to be, record by record. The first device of a user
- * that never was there has nobody to ask, and takes the server's word. Rejects with SERVER_MISBEHAVED where the server
- * shows another room, an older one, or others in a direct conversation than its two people, with NOT_REACHABLE where no other device has said how it knows the room: a member has to let this one in.
+ * out of where this device, another one of this user or who invited them knew the room to be, record by record. The first
+ * device of a user that was not invited into it has nobody to ask, and takes the server's word. Rejects with
+ * SERVER_MISBEHAVED where the server shows another room, an older one, or others in a direct conversation than its two
+ * people, with NOT_REACHABLE where no other device has said how it knows the room: a member has to let this one in.
  */
 export async function rosterByOthers(
   context: RoomContext,
@@ -27,7 +29,7 @@ export async function rosterByOthers(
   state: RoomState,
   newest: ChainRecord,
 ): Promise<Roster> {
-  const anchor = context.checks.roomAnchor ? await newestAnchor(context, state) : undefined;
+  const anchor = await anchorFor(context, connection, state, newest);
   if (!anchor) {
     if (context.checks.roomAnchor && isFurtherDevice(context))
       throw new SottoClientError(
@@ -54,8 +56,8 @@ export async function rosterByOthers(
 }
 
 /**
- * What this device or another one of this user knows of the room into which `entry` lets this one, right before
- * `entry`; `undefined` where none was there. Rejects with SERVER_MISBEHAVED where `entry` is no record of that room.
+ * What this device, another one of this user or who invited them knows of the room into which `entry` lets this one,
+ * right before `entry`; `undefined` where none does, and where it is who invited them that lets them in. Rejects with SERVER_MISBEHAVED where `entry` is no record of that room.
  */
 export async function rosterBeforeEntry(
   context: RoomContext,
@@ -63,7 +65,7 @@ export async function rosterBeforeEntry(
   state: RoomState,
   entry: ChainRecord,
 ): Promise<Roster | undefined> {
-  const anchor = context.checks.roomAnchor ? await newestAnchor(context, state) : undefined;
+  const anchor = await anchorFor(context, connection, state, entry, { byInviter: true });
   if (!anchor) return undefined;
   const { roster } = anchor;
   adopt(state, anchor);
@@ -72,7 +74,7 @@ export async function rosterBeforeEntry(
     const fold = (from: Roster, part: readonly ChainRecord[]) =>
       foldChain(context, connection, state, from, part);
     const before = await fold(roster, records.slice(0, -1));
-    // Who lets this device in must be a member by what the other one knows.
+    // Who lets this device in must be a member by what is known.
     const { skipped } = await fold(before.roster, records.slice(-1));
     if (skipped.length > 0) throw anotherRoom();
     return before.roster;
@@ -87,6 +89,30 @@ export async function rosterBeforeEntry(
   const [first] = await chainBehind(context, connection, head, to);
   if (first?.sequence !== entry.sequence || first.sha256 !== entry.sha256) throw anotherRoom();
   return roster;
+}
+
+/**
+ * The newest that is known of a room at its record `at`. `byInviter`: nobody else's word is needed where that record is
+ * of who invited this user into the room.
+ */
+async function anchorFor(
+  context: RoomContext,
+  connection: Connection,
+  state: RoomState,
+  at: ChainRecord,
+  { byInviter = false } = {},
+): Promise<RoomAnchor | undefined> {
+  if (!context.checks.roomAnchor) return undefined;
+  const anchor = await newestAnchor(context, state);
+  const invited = anchor ? undefined : await invitedRoom(context.store, state.room);
+  if (!invited) return anchor;
+  const { committer, directorySize } = at.envelope;
+  const enteredAtSize = toSafeNumber(directorySize);
+  const isInviter = toHex(committer?.user ?? new Uint8Array()) === invited.inviter;
+  // A device that was revoked when the invite was made is none of theirs.
+  if (byInviter && isInviter && enteredAtSize >= invited.directorySize) return undefined;
+  const roster = await rosterOfInvite(context, connection, invited);
+  return { roster, resets: 0, enteredAtSize };
 }
 
 function known({ roster }: RoomAnchor) {
