@@ -213,3 +213,22 @@ test.each([
     expect(await kinds(bob)).not.toContain("history-unavailable");
   },
 );
+
+test("a device from which the last change of the room is held back reads the room again when it sends", async () => {
+  await using world = await World.start();
+  const transport = new TamperingTransport();
+  const alice = await world.person("alice");
+  const bob = await world.person("bob", { transport });
+  await alice.client.send("general", "one");
+  await until("bob heard one", async () => (await texts(bob)).includes("one"));
+  let held = false;
+  transport.tamper = (record) => {
+    if (held || record.kind !== RecordKind.HANDSHAKE) return record;
+    held = true;
+    return undefined;
+  };
+  await alice.client.rooms.renew("general");
+  await until("it is held back", () => held);
+  await bob.client.send("general", "two");
+  await until("alice hears bob", async () => (await texts(alice)).includes("two"));
+});

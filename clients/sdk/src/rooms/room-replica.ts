@@ -356,6 +356,12 @@ export class RoomReplica {
     return { ...result, groupChanged: true };
   }
 
+  /** A handshake record that the server has did not come: the room is read once more. */
+  async missed(sequence: number): Promise<void> {
+    if ((this.state.roster?.foldedTo ?? 0) >= sequence || this.#missing.readAgain(sequence)) return;
+    await this.exclusive(async () => this.#failed(new RecordsMissing(sequence, [])));
+  }
+
   async #readAnew(): Promise<void> {
     this.#anew?.settle(this.state);
     this.#anew = undefined;

@@ -26,6 +26,8 @@ const windowMessages = 32;
 const reservedGenerations = 128;
 const stepTimeoutMs = 30_000;
 const retryWaitMs = 500;
+/** A record that is on its way when a message is refused for it. */
+const comesWithinMs = 2000;
 /** A revoked device is out of a room within this time, or people are told why sending waits. */
 const takenOutWithinMs = 10_000;
 const takenOut = "this device was removed from the room; nothing was sent";
@@ -190,8 +192,19 @@ export class Sender {
       }),
     );
     const stale = Math.max(...outcomes.map((outcome) => outcome ?? 0));
-    if (stale > 0)
-      await this.#until(() => (this.#room.state.roster?.foldedTo ?? 0) >= stale, stepTimeoutMs);
+    if (stale > 0) await this.#untilFolded(stale);
+  }
+
+  /** Waits for a handshake record that the server has; where it does not come, the room is read once more. */
+  async #untilFolded(sequence: number): Promise<void> {
+    const folded = () => (this.#room.state.roster?.foldedTo ?? 0) >= sequence;
+    try {
+      await this.#until(folded, comesWithinMs);
+    } catch (error) {
+      if (this.#room.context.signal.aborted) throw error;
+      await this.#room.missed(sequence);
+      await this.#until(folded, stepTimeoutMs);
+    }
   }
 
   /** `undefined` while the group holds a revoked device: nothing is sealed for one. */
