@@ -95,3 +95,8 @@ export function mayPass(error: unknown): boolean {
 export function serverError(error: unknown): SottoError | undefined {
   return error instanceof SottoError ? error : undefined;
 }
+
+/** What is told of an error in a sentence. */
+export function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -2,7 +2,7 @@ import { Serial } from "@sotto/actor";
 import type { Clock } from "@sotto/clock";
 import { type DeviceId, ErrorCode, type RoomId } from "@sotto/protocol";
 import type { ArchivedEntry } from "@sotto/protocol/devices";
-import { mayPass, serverError } from "../errors.ts";
+import { describe, mayPass, serverError } from "../errors.ts";
 import type { History } from "../history/history.ts";
 import { takeInOrder } from "../history/take-in-order.ts";
 import { roomOf, sequenceOf, takeArchived } from "../history/take-memories.ts";
@@ -249,8 +249,4 @@ export class Archive implements AsyncDisposable {
       if (room) await hold(room, () => takeInOrder(history, store, items));
     }
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

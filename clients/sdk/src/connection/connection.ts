@@ -21,7 +21,7 @@ import {
   ResponseSchema,
   readRecord,
 } from "@sotto/protocol";
-import { SottoClientError } from "../errors.ts";
+import { describe, SottoClientError } from "../errors.ts";
 import type { ServerAddress, Transport, TransportConnection } from "../ports/transport.ts";
 import { MediaStream } from "./media-stream.ts";
 
@@ -226,9 +226,7 @@ export class Connection {
     try {
       for (const frame of this.#decoder.push(bytes)) this.#dispatch(frame);
     } catch (error) {
-      this.close(
-        `the server sent what cannot be read: ${error instanceof Error ? error.message : "?"}`,
-      );
+      this.close(`the server sent what cannot be read: ${describe(error)}`);
     }
   }
 

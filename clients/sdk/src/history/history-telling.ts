@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { Timer } from "@sotto/clock";
 import { HistoryShareSchema, type MediaManifest } from "@sotto/protocol/content";
-import { mayPass } from "../errors.ts";
+import { describe, mayPass } from "../errors.ts";
 import { shareObject } from "../media/share-media.ts";
 import { parsePolicy } from "../rooms/policy.ts";
 import type { Room } from "../rooms/room.ts";
@@ -296,8 +296,4 @@ function sizesOf({ share }: KeptShare): number[] {
 
 function lengthOf({ length }: Uint8Array): number {
   return length;
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -14,7 +14,7 @@ import {
 import { queuedInRuns } from "../archive/archive-queue.ts";
 import { sha256 } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
-import { isConnectionLoss, serverError } from "../errors.ts";
+import { describe, isConnectionLoss, serverError } from "../errors.ts";
 import { isOfObject } from "../media/announcements.ts";
 import type { StoreChange } from "../ports/profile-store.ts";
 import { stepHandshake } from "./handshake-step.ts";
@@ -204,10 +204,7 @@ export class RoomReplica {
   }
 
   #interruptedAgain(connection: Connection, error: unknown): void {
-    this.context.notice(
-      this.room,
-      `this room cannot be read now: ${error instanceof Error ? error.message : "?"}`,
-    );
+    this.context.notice(this.room, `this room cannot be read now: ${describe(error)}`);
     if (this.#subscribedOn !== undefined) return;
     this.#subscribedOn = connection;
     this.interrupted(connection);
@@ -384,10 +381,7 @@ export class RoomReplica {
     if (error instanceof RecordsMissing) {
       this.#missing.found(error, this.state);
     } else if (!isConnectionLoss(error)) {
-      this.context.notice(
-        this.room,
-        `a record could not be processed: ${error instanceof Error ? error.message : "?"}`,
-      );
+      this.context.notice(this.room, `a record could not be processed: ${describe(error)}`);
     }
     this.#incoming.length = 0;
     if (connection && !connection.closed) this.interrupted(connection);

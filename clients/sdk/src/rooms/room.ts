@@ -1,6 +1,6 @@
 import type { Content } from "@sotto/protocol/content";
 import type { Connection } from "../connection/connection.ts";
-import { isConnectionLoss } from "../errors.ts";
+import { describe, isConnectionLoss } from "../errors.ts";
 import { HistoryTelling } from "../history/history-telling.ts";
 import { AskAgain } from "./ask-again.ts";
 import { Committer } from "./committer.ts";
@@ -84,7 +84,7 @@ export class Room {
       if (!isConnectionLoss(error) && !context.signal.aborted) {
         context.notice(
           this.replica.room,
-          `this device could not come back into the room: ${error instanceof Error ? error.message : String(error)}`,
+          `this device could not come back into the room: ${describe(error)}`,
         );
       }
     } finally {

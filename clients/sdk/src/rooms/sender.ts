@@ -10,7 +10,7 @@ import {
 import type { Content } from "@sotto/protocol/content";
 import { randomBytes } from "../bytes.ts";
 import type { Connection } from "../connection/connection.ts";
-import { isConnectionLoss, SottoClientError } from "../errors.ts";
+import { describe, isConnectionLoss, SottoClientError } from "../errors.ts";
 import { Drafting } from "./drafting.ts";
 import type { LeafName } from "./envelopes.ts";
 import { messageAad } from "./open-content.ts";
@@ -343,8 +343,4 @@ export class Sender {
     done();
     this.#acknowledged.delete(entry.id);
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
