@@ -82,9 +82,7 @@ test("control: where anybody's word counts in the archive it stays outside, and 
   await using hostile = await HostileWorld.start();
   const { phone, told } = await linkAfterTheft(hostile, { archive: false });
   await until("bob is told", () => told.length > 0, 30_000);
-  expect(told.join("\n")).toMatch(
-    /the server shows this room otherwise than your other devices know it/,
-  );
+  expect(told.join("\n")).toMatch(/the server shows this room otherwise than your devices know it/);
   const [entry] = phone.client.rooms.list();
   expect(entry?.phase).not.toBe("active");
 });
