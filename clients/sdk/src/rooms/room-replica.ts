@@ -54,6 +54,8 @@ export class RoomReplica {
   group: Group | undefined;
   /** So often it was asked where the log ends: what was stored before the last time stands before that end. */
   subscriptions = 0;
+  /** Where the server says that this device was let in: a removal that is read before it is not the last word. */
+  letInAt = 0;
   /** Called after every batch of records, and when the room begins or ends to be caught up. */
   onAdvanced: () => void = () => {};
   /** Called with the position at which a message of this device stands. */

@@ -98,17 +98,17 @@ export class Rooms {
     this.#resumed = connection;
     const listed = await connection.request({ case: "listRooms", value: {} }, "roomList");
     const outside: RoomId[] = [];
-    const inside: [RoomId, number][] = [];
+    const inside: RoomId[] = [];
     for (const entry of listed.rooms) {
       const entered = toSafeNumber(entry.entered);
       const room = parseRoomId(entry.room);
-      if (entered > 0) inside.push([room, entered]);
+      if (entered > 0) inside.push(room);
       if (entered > 0) await this.#ensure(room, entered);
       else if (!this.#known.isIn(room)) outside.push(room);
     }
     this.#comingIn.begin(connection, outside);
     await Promise.all(this.all().map((room) => this.#follow(room, connection)));
-    for (const [room, entered] of inside) void this.#enterAgain(connection, room, entered);
+    for (const room of inside) void this.#enterAgain(connection, room);
   }
 
   /** The server says that this device was let into a room. Before `resume` it need not: that asks for all of them. */
@@ -117,14 +117,15 @@ export class Rooms {
     this.#comingIn.letIn(room);
     const { room: fresh, begun } = await this.#ensure(room, sequence);
     if (fresh && begun) await this.#follow(fresh, connection);
-    else void this.#enterAgain(connection, room, sequence);
+    else void this.#enterAgain(connection, room);
   }
 
   /** A device may read only after it was let in that it had been removed before. */
-  async #enterAgain(connection: Connection, id: RoomId, entered: number): Promise<void> {
-    const replica = this.#known.get(id)?.replica;
-    if (!replica) return;
-    const { state } = replica;
+  async #enterAgain(connection: Connection, id: RoomId): Promise<void> {
+    const known = this.#known.get(id);
+    if (!known) return;
+    const { replica, sender } = known;
+    const { state, letInAt: entered } = replica;
     const isRead = () => state.phase === "left" || state.cursor >= entered;
     try {
       await replica.until(isRead, stepTimeoutMs);
@@ -133,6 +134,8 @@ export class Rooms {
       if (room && begun) await this.#follow(room, connection);
     } catch {
       // The next login finds it.
+      replica.letInAt = 0;
+      sender.wake();
     }
   }
 
@@ -271,6 +274,7 @@ export class Rooms {
   #ensure(id: RoomId, entered: number): ReturnType<KnownRooms["begin"]> {
     return this.#known.begin(id, async (known) => {
       const before = known?.replica.state;
+      if (known) known.replica.letInAt = entered;
       if (before && (before.phase !== "left" || before.cursor >= entered)) return undefined;
       const title = before?.title || ((await this.#context.history.title(id)) ?? "");
       return { ...newRoomState(id, entered), title };
@@ -313,6 +317,7 @@ export class Rooms {
   async #left(room: Room): Promise<void> {
     const { state } = room.replica;
     if (state.pending?.begins || isHearsay(state)) return await this.#known.forget(state.room);
+    room.replica.letInAt = 0;
     await room.replica.leave();
   }
 

@@ -159,7 +159,11 @@ export class Sender {
       if (this.#room.closed) return;
       const refusal = context.refusal() ?? context.directory.refusal();
       try {
-        if (this.#isOut()) return await this.#refuseAll();
+        if (this.#isOut()) {
+          // What waits goes out from the room that is entered anew.
+          if (this.#room.letInAt > this.#room.state.cursor) return;
+          return await this.#refuseAll();
+        }
         if (refusal) return await this.#giveUp(refusal);
         const connection = await context.online(stepTimeoutMs, context.signal);
         await this.#until(
