@@ -14,7 +14,7 @@ import {
 import type { Connection } from "../connection/connection.ts";
 import { mayPass, SottoClientError } from "../errors.ts";
 import type { HandshakeStep } from "./handshake-step.ts";
-import { type ChainRecord, chainBehind } from "./room-chain.ts";
+import { type ChainRecord, chainBehind, handshakeAt } from "./room-chain.ts";
 import type { RoomContext } from "./room-context.ts";
 import { type RoomState, rewind } from "./room-state.ts";
 
@@ -63,6 +63,24 @@ export function namesAnother(roster: Roster, envelope: Envelope): boolean {
 
 function isOf({ devices }: Roster, { committer }: Envelope): boolean {
   return devices.has(toHex(committer?.device ?? new Uint8Array()) as DeviceId);
+}
+
+/** What the server shows, when it is asked, of the records that were not followed up to one that it speaks of. */
+export async function shownUpTo(
+  context: RoomContext,
+  connection: Connection,
+  { room, roster, followed }: RoomState,
+  sequence: number,
+): Promise<readonly ChainRecord[]> {
+  const known = followed ?? roster;
+  if (!known || known.foldedTo >= sequence) return [];
+  try {
+    const newest = await handshakeAt(context, connection, room, sequence);
+    return (await shownBehind(context, connection, known, newest)) ?? [];
+  } catch (error) {
+    if (isAnswer(error)) return [];
+    throw error;
+  }
 }
 
 async function shownBehind(

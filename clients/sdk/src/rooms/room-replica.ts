@@ -20,7 +20,7 @@ import type { StoreChange } from "../ports/profile-store.ts";
 import { stepHandshake } from "./handshake-step.ts";
 import { type Kept, KeptAside } from "./kept-aside.ts";
 import { openEarly, type StepResult, stepMessage } from "./message-step.ts";
-import { MissingRecords, RecordsMissing } from "./missing-records.ts";
+import { MissingRecords, RecordsMissing, shownUpTo } from "./missing-records.ts";
 import { ReadAnew } from "./read-anew.ts";
 import type { RoomContext } from "./room-context.ts";
 import { isHearsay, type RoomState } from "./room-state.ts";
@@ -355,10 +355,13 @@ export class RoomReplica {
     return { ...result, groupChanged: true };
   }
 
-  /** A handshake record that the server has did not come: the room is read once more. */
-  async missed(sequence: number): Promise<void> {
-    if ((this.state.roster?.foldedTo ?? 0) >= sequence || this.#missing.readAgain(sequence)) return;
-    await this.exclusive(async () => this.#failed(new RecordsMissing(sequence, [])));
+  /** A handshake record that the server has did not come: the room is read once more, with what it shows. */
+  async missed(connection: Connection, sequence: number): Promise<void> {
+    if (this.#missing.readAgain(sequence)) return;
+    await this.exclusive(async () => {
+      const shown = await shownUpTo(this.context, connection, this.state, sequence);
+      this.#failed(new RecordsMissing(sequence, shown));
+    });
   }
 
   async #readAnew(): Promise<void> {

@@ -196,17 +196,17 @@ export class Sender {
       }),
     );
     const stale = Math.max(...outcomes.map((outcome) => outcome ?? 0));
-    if (stale > 0) await this.#untilFolded(stale);
+    if (stale > 0) await this.#untilFolded(connection, stale);
   }
 
   /** Waits for a handshake record that the server has; where it does not come, the room is read once more. */
-  async #untilFolded(sequence: number): Promise<void> {
+  async #untilFolded(connection: Connection, sequence: number): Promise<void> {
     const folded = () => (this.#room.state.roster?.foldedTo ?? 0) >= sequence;
     try {
       await this.#until(folded, comesWithinMs);
     } catch (error) {
       if (this.#room.context.signal.aborted) throw error;
-      await this.#room.missed(sequence);
+      await this.#room.missed(connection, sequence);
       await this.#until(folded, stepTimeoutMs);
     }
   }
