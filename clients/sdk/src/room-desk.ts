@@ -4,6 +4,7 @@ import { SottoClientError } from "./errors.ts";
 import type { People } from "./people.ts";
 import { findGeneral, findRoom, type Names } from "./room-lookup.ts";
 import { addDevices, changeHistoryPolicy, removeDevices } from "./rooms/changes.ts";
+import { isDirectRoom } from "./rooms/direct-people.ts";
 import { type HistoryWord, parsePolicy } from "./rooms/policy.ts";
 import type { Room } from "./rooms/room.ts";
 import type { RoomContext } from "./rooms/room-context.ts";
@@ -237,7 +238,7 @@ export class RoomDesk {
     const { state, group } = room.replica;
     const { profile } = this.#context;
     const phase = this.#rooms.phaseOf(room);
-    const direct = state.room.length === 64;
+    const direct = isDirectRoom(state.room);
     const peer = state.roster?.direct.find((user) => user !== profile.user);
     return {
       room: state.room,

@@ -25,10 +25,11 @@ import { judgeRecord } from "./judge-record.ts";
 import { rosterBeforeEntry } from "./known-by-others.ts";
 import { loseStep } from "./lose-step.ts";
 import type { StepResult } from "./message-step.ts";
-import { lookForMissing, namesAnother } from "./missing-records.ts";
+import { lookForMissing } from "./missing-records.ts";
 import { ownAnchorChanges } from "./own-anchor.ts";
 import { type HistoryWord, parsePolicy } from "./policy.ts";
 import { rejoinsMax } from "./rejoin-limit.ts";
+import { follows } from "./room-chain.ts";
 import type { RoomContext } from "./room-context.ts";
 import { type PendingRecord, type RoomState, sinceOf } from "./room-state.ts";
 import { rosterOnEntry } from "./roster-on-entry.ts";
@@ -81,7 +82,7 @@ export async function stepHandshake(
     const { envelope } = judged;
     if (envelope && context.checks.recordsBefore)
       await lookForMissing(taken, { sequence, data, sha256: recordSha256, envelope });
-    else if (envelope && state.roster && namesAnother(state.roster, envelope))
+    else if (envelope && state.roster && !follows(state.roster, envelope))
       return believed(taken, state.roster, envelope, recordSha256);
     return passedOver({ ...taken, recordSha256, ...judged });
   }

@@ -14,7 +14,7 @@ import {
 import type { Connection } from "../connection/connection.ts";
 import { mayPass, SottoClientError } from "../errors.ts";
 import type { HandshakeStep } from "./handshake-step.ts";
-import { type ChainRecord, chainBehind, handshakeAt } from "./room-chain.ts";
+import { type ChainRecord, chainBehind, follows, handshakeAt } from "./room-chain.ts";
 import type { RoomContext } from "./room-context.ts";
 import { type RoomState, rewind } from "./room-state.ts";
 
@@ -46,19 +46,12 @@ export async function lookForMissing(step: HandshakeStep, record: ChainRecord): 
   const { context, connection, state, sequence, readAgain } = step;
   const { roster, followed } = state;
   if (!roster || readAgain) return;
-  const names = namesAnother(roster, record.envelope);
+  const names = !follows(roster, record.envelope);
   const byMember = isOf(followed ?? roster, record.envelope);
   if (!names && !(followed && byMember)) return;
   const shown = await shownBehind(context, connection, followed ?? roster, record);
   if (shown) throw new RecordsMissing(sequence, shown);
   if (byMember && !followed) throw new RecordsMissing(sequence, []);
-}
-
-/** True where a record says that another one is before it than this device knows. */
-export function namesAnother(roster: Roster, envelope: Envelope): boolean {
-  const previous = Number(envelope.previousSequence);
-  if (previous !== roster.foldedTo) return true;
-  return toHex(envelope.previousSha256) !== roster.headHash;
 }
 
 function isOf({ devices }: Roster, { committer }: Envelope): boolean {
@@ -86,15 +79,13 @@ export async function shownUpTo(
 async function shownBehind(
   context: RoomContext,
   connection: Connection,
-  { room, foldedTo, headHash }: Roster,
+  roster: Roster,
   newest: ChainRecord,
 ): Promise<readonly ChainRecord[] | undefined> {
   try {
-    const known = { room, sequence: foldedTo };
+    const known = { room: roster.room, sequence: roster.foldedTo };
     const records = await chainBehind(context, connection, newest, known, chainRecordsMax);
-    const { previousSequence, previousSha256 } = records[0]?.envelope ?? newest.envelope;
-    const leads = Number(previousSequence) === foldedTo && toHex(previousSha256) === headHash;
-    return leads ? records : undefined;
+    return follows(roster, (records[0] ?? newest).envelope) ? records : undefined;
   } catch (error) {
     if (isAnswer(error)) return undefined;
     throw error;

@@ -1,10 +1,8 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { rosterFromMessage, rosterToMessage } from "@sotto/identity";
-import { fromHex, type RoomId, RosterSchema, toHex } from "@sotto/protocol";
+import type { RoomId } from "@sotto/protocol";
 import { type Anchored, anchorOf, type RoomAnchor } from "../archive/room-anchors.ts";
 import { textOf, utf8 } from "../bytes.ts";
 import type { ProfileStore, StoreChange } from "../ports/profile-store.ts";
-import type { RoomState } from "./room-state.ts";
+import { parseRoster, type RoomState, rosterHex } from "./room-state.ts";
 
 /**
  * How this device itself knew a room: by that it is let in again, also where the server says that it was out, and
@@ -17,8 +15,7 @@ export function ownAnchorChanges({
   enteredAtSize,
 }: RoomState): StoreChange[] {
   if (!roster) return [];
-  const bytes = toHex(toBinary(RosterSchema, rosterToMessage(roster)));
-  const json = { version: 1, roster: bytes, resets, enteredAtSize };
+  const json = { version: 1, roster: rosterHex(roster), resets, enteredAtSize };
   return [{ table: "meta", key: keyOf(room), value: utf8(JSON.stringify(json)) }];
 }
 
@@ -46,9 +43,9 @@ export async function newestAnchor(
 async function ownAnchor(store: ProfileStore, room: RoomId): Promise<RoomAnchor | undefined> {
   const stored = await store.get("meta", keyOf(room));
   if (!stored) return undefined;
-  const { roster, resets, enteredAtSize } = JSON.parse(textOf(stored));
-  const message = fromBinary(RosterSchema, fromHex(roster));
-  return { roster: rosterFromMessage(message), resets, enteredAtSize };
+  const { roster: hex, resets, enteredAtSize } = JSON.parse(textOf(stored));
+  const roster = parseRoster(hex);
+  return roster && { roster, resets, enteredAtSize };
 }
 
 function keyOf(room: RoomId): string {

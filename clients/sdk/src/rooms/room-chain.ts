@@ -98,10 +98,7 @@ export async function foldChain(
   const skipped: number[] = [];
   let roster = known;
   for (const { sequence, data, sha256: hash, envelope } of records) {
-    const follows =
-      Number(envelope.previousSequence) === roster.foldedTo &&
-      toHex(envelope.previousSha256) === roster.headHash;
-    if (!follows) throw anotherRoom();
+    if (!follows(roster, envelope)) throw anotherRoom();
     const step = { context, connection, sequence, state: { ...state, roster } };
     const { breach } = await judgeRecord(step, data);
     if (breach) skipped.push(sequence);
@@ -110,6 +107,14 @@ export async function foldChain(
       : foldRoster(roster, envelope, sequence, hash);
   }
   return { roster, skipped };
+}
+
+/** True where the record that a record names as before it is the one that a roster ends with. */
+export function follows(
+  { foldedTo, headHash }: Pick<Roster, "foldedTo" | "headHash">,
+  { previousSequence, previousSha256 }: Envelope,
+): boolean {
+  return Number(previousSequence) === foldedTo && toHex(previousSha256) === headHash;
 }
 
 export function anotherRoom(): SottoClientError {

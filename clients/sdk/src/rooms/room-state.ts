@@ -206,11 +206,13 @@ export function parseRoomState(value: Uint8Array): RoomState {
   };
 }
 
-function rosterHex(roster: Roster): string {
+/** A roster as stored JSON holds it. */
+export function rosterHex(roster: Roster): string {
   return toHex(toBinary(RosterSchema, rosterToMessage(roster)));
 }
 
-function parseRoster(hex: string | undefined): Roster | undefined {
+/** The roster in a stored value; `undefined` where there is none. */
+export function parseRoster(hex: string | undefined): Roster | undefined {
   return hex ? rosterFromMessage(fromBinary(RosterSchema, fromHex(hex))) : undefined;
 }
 
